@@ -1,0 +1,400 @@
+"""The scenario as its author writes it: strict, frozen models; every default of the simulator lives here.
+
+Units stand last in a key (`_usd`, `_days`, `_per_day`, `_hours`); shares and probabilities lie in [0, 1]. Things with
+names are lists of `- name:`, so that a misspelt key is always an error.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_ .-]{0,39}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(ge=0, le=24)]
+Positive = Annotated[float, Field(gt=0, le=1e9)]
+NonNegative = Annotated[float, Field(ge=0, le=1e9)]
+Usd = Annotated[float, Field(ge=0, le=1e6)]
+
+
+class Part(BaseModel):
+    """A part of a scenario: strict types, no unknown keys, frozen."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class StageShares(Part):
+    """Shares of a segment's people by stage at the start; they sum to 1."""
+
+    unaware: Share
+    aware: Share
+    considering: Share
+    intent: Share
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> StageShares:
+        total = self.unaware + self.aware + self.considering + self.intent
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"shares sum to {total:.6g}; they must sum to 1")
+        return self
+
+
+class StageRates(Part):
+    """A rate or factor for each live stage."""
+
+    unaware: NonNegative
+    aware: NonNegative
+    considering: NonNegative
+    intent: NonNegative
+
+
+class UpRates(Part):
+    """Natural moves one stage up, per day, from each stage."""
+
+    unaware: Rate
+    aware: Rate
+    considering: Rate
+
+
+class TouchEffects(Part):
+    """Probability that a touch moves the person one stage up, from each stage."""
+
+    unaware: Share
+    aware: Share
+    considering: Share
+
+
+class Segment(Part):
+    """A kind of people, with its own pace, interests and value."""
+
+    name: Name
+    share: Share
+    start: StageShares
+    up_per_day: UpRates
+    purchase_per_day: Rate
+    """Hazard of deciding to buy while in INTENT."""
+    purchase_per_click: Share
+    """Probability of deciding to buy at once on a click in INTENT, before goodwill."""
+    search_rate_factor: Positive = 1.0
+    click_rate_factor: Positive = 1.0
+    crisis_per_day: Rate = 0.0
+    """Rate at which a person of this segment turns into the crisis segment."""
+    drift_per_day: Rate = 0.0
+    """Rate at which a person drifts to `drift_to`."""
+    drift_to: Name | None = None
+    crisis: bool = False
+    """True for the segment that a crisis moves people to; at most one."""
+    urgency: Share = 0.2
+    price_sensitivity: Share = 0.5
+    attention: Share = 0.8
+    """Probability of looking on to the next slot down the page."""
+
+
+class Household(Part):
+    """How people share homes: shares of households of 1, 2 and 3 people."""
+
+    one: Share = 0.35
+    two: Share = 0.4
+    three: Share = 0.25
+
+
+class Devices(Part):
+    """What people own and how a session moves from one device to the next."""
+
+    owns_desktop: Share = 0.7
+    owns_tablet: Share = 0.25
+    stays_on_device: Share = 0.75
+    desktop_weight: StageRates = StageRates(unaware=0.5, aware=0.6, considering=0.9, intent=1.4)
+    """Odds of moving to the desktop against the mobile, by stage."""
+    tablet_weight: Positive = 0.3
+    login_on_click: Share = 0.1
+    """Probability that a click on our ad ends in a log-in, which joins the device to the person's account."""
+
+
+class Forgetting(Part):
+    """Half-lives of falling back one stage."""
+
+    aware: Positive = 90.0
+    considering: Positive = 30.0
+    intent: Positive = 10.0
+
+
+class Population(Part):
+    """Who lives in a world, and at what pace they move."""
+
+    people: Annotated[int, Field(ge=1, le=20_000_000)]
+    segments: Annotated[list[Segment], Field(min_length=1, max_length=32)]
+    households: Household = Household()
+    devices: Devices = Devices()
+    forgetting_half_life_days: Forgetting = Forgetting()
+    visits_per_day: StageRates = StageRates(unaware=0.0, aware=0.01, considering=0.06, intent=0.12)
+    """Organic visits to our site; they cost nothing and change no level."""
+    opportunities_per_hour_max: Annotated[int, Field(ge=1, le=4)] = 1
+
+
+class Curves(Part):
+    """When people are active: each curve is scaled to mean 1."""
+
+    hour: Annotated[list[Positive], Field(min_length=24, max_length=24)]
+    weekday: Annotated[list[Positive], Field(min_length=7, max_length=7)] = [1.0] * 7
+    """Monday to Sunday."""
+    season_amplitude: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    season_peak_day: Annotated[int, Field(ge=1, le=366)] = 330
+    """Day of the year at which the yearly wave peaks."""
+
+
+class Signal(Part):
+    """A query class (search) or audience signal (elsewhere): what bidders see, and what its slots cost."""
+
+    name: Name
+    price_median_usd: Usd
+    """Median of the price to beat among the five rivals: per click, or per thousand impressions."""
+    share: StageRates
+    """Probability of this signal by stage."""
+    crisis_share: StageRates | None = None
+    """The same for people in the crisis segment."""
+    branded: Literal["none", "us", "rival"] = "none"
+
+
+class Channel(Part):
+    """A place where ads are shown: its auction, its traffic and what its ads do to people."""
+
+    name: Name
+    mechanism: Literal["first_price", "second_price", "gsp"] = "second_price"
+    charge: Literal["cpc", "cpm"] = "cpm"
+    slots: Annotated[int, Field(ge=1, le=8)] = 1
+    reserve_usd: Usd = 0.0
+    quality_ranked: bool = False
+    tells_min_bid_to_win: bool = False
+    opportunities_per_day: StageRates
+    click_rate: StageRates
+    examined: Share
+    click_moves_up: TouchEffects
+    view_moves_up: TouchEffects
+    view_adds_goodwill: Share
+    goodwill_needed: Annotated[int, Field(ge=0, le=3)] = 0
+    """Retargeting reaches only people whose goodwill for us is at least this."""
+    search_like: bool = False
+    """True where the segment's search factor scales the traffic."""
+    signals: Annotated[list[Signal], Field(min_length=1, max_length=8)]
+
+
+class StageMatch(Part):
+    """How well a creative fits each stage: multiplies click rate and effects."""
+
+    unaware: NonNegative
+    aware: NonNegative
+    considering: NonNegative
+    intent: NonNegative
+
+
+class Creative(Part):
+    """An ad of ours: its fatigue family, and how well it fits each stage."""
+
+    name: Name
+    family: Literal["teach", "offer"]
+    match: StageMatch
+    signup_on_click: Share = 0.0
+    """Probability that a click on this creative ends on our e-mail list."""
+
+
+class Response(Part):
+    """How touches act on people: wear-out, goodwill, over-exposure and brand choice."""
+
+    fatigue_per_exposure: NonNegative = 0.30
+    fatigue_half_life_days: Positive = 3.0
+    goodwill_half_life_days: Positive = 14.0
+    rival_goodwill_half_life_days: Positive = 14.0
+    click_adds_goodwill: Share = 0.55
+    overexposure_from: Annotated[int, Field(ge=1, le=6)] = 3
+    overexposure_harm: Share = 0.25
+    rival_move_factor: Share = 0.5
+    """A rival's ad moves people up with this share of the channel's view effect: rivals teach the category."""
+    rival_click_goodwill: NonNegative = 0.7
+    click_buy_goodwill: NonNegative = 0.2
+    """kappa exp(x goodwill - x rival goodwill): the chance to buy at once on a click."""
+    brand_base: float = -2.9
+    brand_goodwill: NonNegative = 1.5
+    brand_rival_goodwill: NonNegative = 0.7
+
+
+class LagPart(Part):
+    """One lognormal of the lag from deciding to paying."""
+
+    weight: Share
+    median_hours: Positive
+    sigma: Positive
+
+
+class Conversion(Part):
+    """From the decision to buy to the sale we hear of."""
+
+    purchase_lag: Annotated[list[LagPart], Field(min_length=1, max_length=4)]
+    purchase_lag_max_days: Positive = 30.0
+    report_delay_max_hours: NonNegative = 48.0
+
+
+class Timeout(Part):
+    """When a silent journey is called LOST; a label only, the person may still buy."""
+
+    days: Positive = 14.0
+    since: Literal["last_touch", "first_touch"] = "last_touch"
+
+
+class Email(Part):
+    """The owned channel: costs money, runs no auction, reaches those on the list."""
+
+    per_day: Rate = 0.25
+    cost_usd: Usd = 0.002
+    open_rate: Share = 0.30
+    click_rate: Share = 0.026
+    unsubscribe_rate: Share = 0.004
+    view_adds_goodwill: Share = 0.03
+    click_moves_up: TouchEffects = TouchEffects(unaware=0.5, aware=0.3, considering=0.2)
+
+
+class WorldCrisis(Part):
+    """News that strikes a whole world: each person of the named segments turns crisis with a probability."""
+
+    name: Name
+    per_year: NonNegative = 0.0
+    on_day: Annotated[int, Field(ge=0, le=3650)] | None = None
+    """A fixed day of the run instead of a rate."""
+    segments: Annotated[list[Name], Field(min_length=1)]
+    turns_crisis: Share
+
+
+class Campaign(Part):
+    """A named (channel, creatives, budget) of ours."""
+
+    name: Name
+    channel: Name
+    creatives: Annotated[list[Name], Field(min_length=1, max_length=8)]
+    budget_usd_day: Usd | None = None
+
+
+class Budget(Part):
+    """What we may spend: `hard` is never a micro over; `google` lets a day take twice its share, a month 30.4 days."""
+
+    usd_day: Usd | None = None
+    usd_month: Usd | None = None
+    mode: Literal["hard", "google"] = "hard"
+
+
+class Policy(Part):
+    """Our default rule: a multiple of the market price by signal and hour, with keyed exploration."""
+
+    bid_multiplier: Positive = 1.0
+    repeat_visitor_factor: Positive = 1.4
+    exploration: Annotated[float, Field(gt=0, le=1)] = 0.1
+    pacing: Literal["none", "even"] = "even"
+
+
+class Us(Part):
+    """Our own advertiser."""
+
+    name: Name
+    campaigns: Annotated[list[Campaign], Field(min_length=1, max_length=32)]
+    budget: Budget = Budget()
+    policy: Policy = Policy()
+
+
+class Rival(Part):
+    """A competitor and the strategy it bids by."""
+
+    name: Name
+    strategy: Literal["lognormal", "rule", "random"] = "lognormal"
+    level: Positive = 1.0
+    """Scales the bids: 1 keeps the five seats' maximum at the channel's median price to beat."""
+    sigma: Annotated[float, Field(ge=0, le=2)] = 0.6
+    budget_usd_day: Usd | None = None
+    budget_usd_month: Usd | None = None
+
+
+class Economics(Part):
+    """What a sale is worth and what it may cost."""
+
+    ltv_usd: Usd = 180.0
+    cac_target_usd: Usd = 100.0
+
+
+class Variation(Part):
+    """How worlds of one run differ from each other."""
+
+    market_noise_sd: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    season_shift_days_max: Annotated[int, Field(ge=0, le=182)] = 0
+
+
+class Identity(Part):
+    """What an advertiser can recognise: a device, joined on log-in; or the person (`perfect`)."""
+
+    mode: Literal["devices", "perfect"] = "devices"
+
+
+class ScriptEvent(Part):
+    """One scripted moment of one person's journey; the keys that the kind does not use stay out."""
+
+    day: Annotated[int, Field(ge=1, le=3650)]
+    hour: Annotated[int, Field(ge=0, le=23)]
+    minute: Annotated[int, Field(ge=0, le=59)] = 0
+    kind: Literal["impression", "email", "visit", "crisis", "signup", "purchase"]
+    channel: Name | None = None
+    signal: Name | None = None
+    query: Annotated[str, Field(max_length=120)] | None = None
+    advertiser: Name | None = None
+    creative: Name | None = None
+    device: Literal["mobile", "desktop", "tablet"] = "mobile"
+    bids: list[ScriptBid] = []
+    price_usd: Usd = 0.0
+    clicked: bool = False
+    stage: Literal["unaware", "aware", "considering", "intent"] | None = None
+    segment: Name | None = None
+    note: Annotated[str, Field(max_length=200)] = ""
+    """Whose idea this moment is: the worked text's, or ours."""
+
+
+class ScriptBid(Part):
+    """What one bidder offered at a scripted auction."""
+
+    advertiser: Name
+    bid_usd: Usd
+
+
+class ScriptPerson(Part):
+    """A person whose journey is written down instead of drawn."""
+
+    name: Name
+    segment: Name
+    events: Annotated[list[ScriptEvent], Field(min_length=1, max_length=500)]
+
+
+class Scenario(Part):
+    """A whole scenario; see `scenarios/parental_controls.yaml` for the flagship."""
+
+    name: Name
+    description: Annotated[str, Field(max_length=400)] = ""
+    start: date = Field(strict=False, default=date(2025, 9, 1))
+    utc_offset_hours: Annotated[int, Field(ge=-12, le=14)] = 0
+    days: Annotated[int, Field(ge=1, le=3650)] = 30
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    worlds: Annotated[int, Field(ge=1, le=10_000)] = 1
+    cells: Annotated[int, Field(ge=1, le=10_000)] = 1
+    log: Literal["all", "wins"] = "all"
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    economics: Economics = Economics()
+    population: Population
+    curves: Curves
+    channels: Annotated[list[Channel], Field(min_length=1, max_length=16)]
+    creatives: Annotated[list[Creative], Field(min_length=1, max_length=8)]
+    us: Us
+    rivals: Annotated[list[Rival], Field(max_length=63)]
+    response: Response = Response()
+    conversion: Conversion
+    timeout: Timeout = Timeout()
+    email: Email | None = None
+    crises: list[WorldCrisis] = []
+    identity: Identity = Identity()
+    variation: Variation = Variation()
+    script: list[ScriptPerson] = []
