@@ -1,0 +1,88 @@
+"""Types of arguments and options: runs and scenarios that the shell can complete, durations, key=value pairs."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from gaelp_sim.cli.command import Settings
+
+_DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m)?$")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
+
+
+class RunRef(click.ParamType[str]):
+    """A run: its id, a unique prefix of it, or @last."""
+
+    name = "run"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Ids of the stored runs, and @last; nothing where the store can't be read."""
+        from gaelp_sim.cli import library
+
+        try:
+            url = ctx.params.get("db_url") or Settings.of_environment().db_url
+            names = ["@last", *(str(record["run_id"]) for record in library.run_records(url))]
+        except Exception:
+            return []  # A completion that fails must stay silent: the user is in the middle of a line.
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+class ScenarioRef(click.ParamType[str]):
+    """A scenario: the bare name of a shipped one, or a path to a file."""
+
+    name = "scenario"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Names of the shipped scenarios, and files."""
+        from gaelp_sim.cli import library
+
+        names = [str(record["name"]) for record in library.scenario_records()]
+        found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        return found or [CompletionItem(incomplete, type="file")]
+
+
+class Duration(click.ParamType[float]):
+    """A duration such as 10s, 500ms or 2m, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds as float; a plain number is seconds."""
+        if isinstance(value, int | float):
+            return float(value)
+        match = _DURATION.match(value)
+        if match is None or float(match[1]) == 0:
+            self.fail(f"{value!r} is no duration above 0; write 10s, 500ms or 2m.", param, ctx)
+        return float(match[1]) * _SECONDS[match[2]]
+
+
+class KeyValue(click.ParamType[tuple[str, Any]]):
+    """A pair k=v for a query: whole numbers and decimals become numbers, all else stays text."""
+
+    name = "k=v"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        """The name and its typed value."""
+        if isinstance(value, tuple):
+            return value
+        key, equals, text = value.partition("=")
+        if not equals or not key.isidentifier():
+            self.fail(f"{value!r} is no name=value pair.", param, ctx)
+        return key, typed(text)
+
+
+def typed(text: str) -> int | float | str:
+    """The number that the text spells, or the text itself.
+
+    >>> typed("12"), typed("0.5"), typed("nan"), typed("tiktok")
+    (12, 0.5, 'nan', 'tiktok')
+    """
+    if re.fullmatch(r"[+-]?\d{1,18}", text):
+        return int(text)
+    if re.fullmatch(r"[+-]?\d*\.\d+(?:[eE][+-]?\d{1,2})?", text):
+        return float(text)
+    return text

@@ -1,0 +1,133 @@
+"""Progress on stderr: a rich bar on a terminal, a plain line now and then elsewhere; with --watch a line per day."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import click
+
+from gaelp_sim.cli.command import Settings
+from gaelp_sim.units import HOURS_PER_DAY, from_micros
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+PLAIN_INTERVAL_S = 5.0
+WATCH_HEADER = f"{'day':>5}  {'opportunities':>13}  {'spend':>12}  {'conversions':>11}  {'CAC so far':>10}"
+
+
+class ProgressFigures(Protocol):
+    """What the simulator tells while it runs; all figures are totals so far."""
+
+    hours_done: int
+    hours_total: int
+    people: int
+    opportunities: int
+    spend_micros: int
+    conversions: int
+    cac_usd: float | None
+
+
+OnProgress = Callable[[Any], None]
+
+
+@contextmanager
+def watching(settings: Settings, *, watch: bool) -> Iterator[OnProgress]:
+    """A function to call with ProgressFigures; what it shows is gone or complete when the block ends."""
+    if settings.quiet:
+        yield lambda figures: None
+    elif sys.stderr.isatty():
+        with _bar(settings, watch=watch) as on_progress:
+            yield on_progress
+    elif watch:
+        yield _DayLines(lambda line: click.echo(line, err=True)).show
+    else:
+        yield _PlainLines().show
+
+
+def cac_text(figures: ProgressFigures) -> str:
+    """CAC so far, or a dash before the first sale."""
+    return "-" if figures.cac_usd is None else f"${figures.cac_usd:,.2f}"
+
+
+def watch_line(figures: ProgressFigures) -> str:
+    """One row of the --watch table."""
+    spend = f"${from_micros(figures.spend_micros):,.2f}"
+    day = figures.hours_done // HOURS_PER_DAY
+    return f"{day:>5}  {figures.opportunities:>13,}  {spend:>12}  {figures.conversions:>11,}  {cac_text(figures):>10}"
+
+
+class _DayLines:
+    """Prints a row when a new day is complete."""
+
+    def __init__(self, print_line: Callable[[str], None]) -> None:
+        self._print_line = print_line
+        self._day = 0
+
+    def show(self, figures: ProgressFigures) -> None:
+        day = figures.hours_done // HOURS_PER_DAY
+        if day == self._day:
+            return
+        if self._day == 0:
+            self._print_line(WATCH_HEADER)
+        self._day = day
+        self._print_line(watch_line(figures))
+
+
+class _PlainLines:
+    """Prints a line every few seconds, so that a log stays short."""
+
+    def __init__(self) -> None:
+        self._next_s = time.monotonic() + PLAIN_INTERVAL_S
+
+    def show(self, figures: ProgressFigures) -> None:
+        if time.monotonic() < self._next_s:
+            return
+        self._next_s = time.monotonic() + PLAIN_INTERVAL_S
+        days, total = figures.hours_done // HOURS_PER_DAY, figures.hours_total // HOURS_PER_DAY
+        spend = from_micros(figures.spend_micros)
+        click.echo(f"day {days} of {total}, spend ${spend:,.2f}, CAC so far {cac_text(figures)}", err=True)
+
+
+class _Bar:
+    """The rich bar, fed with figures."""
+
+    def __init__(self, bar: RichProgress, task: TaskID) -> None:
+        self._bar, self._task = bar, task
+
+    def show(self, figures: ProgressFigures) -> None:
+        self._bar.update(
+            self._task,
+            total=figures.hours_total,
+            completed=figures.hours_done,
+            spend=f"${from_micros(figures.spend_micros):,.0f}",
+            cac=cac_text(figures),
+        )
+
+
+@contextmanager
+def _bar(settings: Settings, *, watch: bool) -> Iterator[OnProgress]:
+    # Rich takes a tenth of a second to import: only a terminal pays for it.
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TextColumn("hours, ETA"), TimeRemainingColumn(),
+        TextColumn("spend {task.fields[spend]}, CAC so far {task.fields[cac]}"),
+    )
+    console = Console(stderr=True, no_color=settings.no_color)
+    with Progress(*columns, console=console, transient=True, refresh_per_second=5) as progress:
+        bar = _Bar(progress, progress.add_task("hours", total=None, spend="$0", cac="-"))
+        days = _DayLines(lambda line: progress.console.print(line, highlight=False, markup=False))
+
+        def show(figures: ProgressFigures) -> None:
+            bar.show(figures)
+            if watch:
+                days.show(figures)
+
+        yield show

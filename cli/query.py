@@ -1,0 +1,95 @@
+"""`gaelp query`: read-only SQL on the named views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gaelp_sim.cli import library
+from gaelp_sim.cli.command import GaelpCommand, Settings
+from gaelp_sim.cli.output import FORMATS, print_records, print_rows, say
+from gaelp_sim.cli.params import Duration, KeyValue, RunRef
+from gaelp_sim.errors import UsageError
+
+
+@dataclass(frozen=True)
+class QueryOptions:
+    """What `gaelp query` was asked for."""
+
+    sql: str | None
+    file: Path | None
+    list_queries: bool
+    run_ref: str | None
+    all_runs: bool
+    format: str | None
+    limit: int
+    timeout_s: float
+    parameters: Sequence[tuple[str, Any]]
+    as_of: str | None
+
+
+@click.command(cls=GaelpCommand)
+@click.argument("sql", required=False)
+@click.option(
+    "-f", "--file", type=click.Path(exists=True, dir_okay=False, path_type=Path, allow_dash=True), metavar="FILE",
+    help="Read the SQL from a file; - is stdin.",
+)
+@click.option("--list", "list_queries", is_flag=True, help="List the worked queries; ask one by its name.")
+@click.option("--run", "run_ref", type=RunRef(), metavar="RUN", help="Run to ask.  [default: @last]")
+@click.option("--all", "all_runs", is_flag=True, help="Ask all runs at once.")
+@click.option("--format", type=click.Choice(FORMATS), help="How to print.  [default: table]")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000_000), default=1000, metavar="ROWS", show_default=True, help="Most rows to print."
+)
+@click.option(
+    "--timeout", "timeout_s", type=Duration(), default="10s", metavar="TIME", show_default=True,
+    help="Longest time the query may take (10s, 500ms, 2m).",
+)
+@click.option("-p", "parameters", type=KeyValue(), multiple=True, metavar="K=V", help="Value for :k in the SQL; may be repeated.")
+@click.option("--as-of", metavar="TIME", help="Ask as it stood at an ISO date or time, UTC.  [default: the run's end]")
+@click.pass_obj
+def query(settings: Settings, /, **given: Any) -> None:
+    """Ask the stored journeys anything, read-only SQL.
+
+    SQL is a SELECT on the views (journeys, touchpoints, conversions, decisions, ...), or the name of a worked query.
+
+    \b
+    Example:
+      gaelp query "SELECT stage, COUNT(*) FROM journeys GROUP BY 1"
+    """
+    options = QueryOptions(**given)
+    if options.list_queries:
+        print_records(library.named_query_records(), settings, columns=("name", "about"))
+        return
+    answer = library.answered(settings.db_url, _sql(options), _asked(options))
+    chosen = options.format or ("json" if settings.as_json else "table")
+    print_rows(answer.columns, answer.rows, format=chosen)
+    if answer.more:
+        say(settings, f"more rows: only the first {options.limit:,} are shown; raise --limit to see them")
+
+
+def _asked(options: QueryOptions) -> library.Asked:
+    if options.all_runs and options.run_ref is not None:
+        raise UsageError("--run and --all don't go together: name one run, or ask all.")
+    parameters = dict(options.parameters)
+    if options.as_of is not None:
+        parameters["as_of"] = options.as_of
+    return library.Asked(
+        run_ref=options.run_ref or "@last",
+        all_runs=options.all_runs,
+        parameters=parameters,
+        limit=options.limit,
+        timeout_s=options.timeout_s,
+    )
+
+
+def _sql(options: QueryOptions) -> str:
+    if (options.sql is None) == (options.file is None):
+        raise UsageError("give one of: SQL, the name of a worked query (gaelp query --list), or -f FILE.")
+    if options.file is not None:
+        return click.open_file(str(options.file), encoding="utf-8").read()
+    return str(options.sql)

@@ -1,0 +1,138 @@
+"""`gaelp run` and `gaelp resume`: simulate into the store, and tell what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from gaelp_sim.cli import library
+from gaelp_sim.cli.command import GaelpCommand, Settings
+from gaelp_sim.cli.output import print_fields, print_json, say
+from gaelp_sim.cli.params import RunRef, ScenarioRef
+from gaelp_sim.cli.progress import watching
+from gaelp_sim.cli.summary import estimate_lines, summary_lines
+from gaelp_sim.errors import UsageError
+
+NEXT_QUERY = 'gaelp query "SELECT stage, COUNT(*) FROM journeys GROUP BY 1"'
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What `gaelp run` was asked for."""
+
+    scenario: str | None
+    seed: int | None
+    days: int | None
+    sets: Sequence[str]
+    policy: str | None
+    worlds: int | None
+    workers: int
+    continue_ref: str | None
+    label: str
+    watch: bool
+    dry_run: bool
+
+
+@click.command(cls=GaelpCommand)
+@click.argument("scenario", type=ScenarioRef(), required=False)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Seed of all luck.  [default: the scenario's]")
+@click.option("--days", type=click.IntRange(1, 3650), metavar="DAYS", help="Days to simulate.  [default: the scenario's]")
+@click.option("--set", "sets", multiple=True, metavar="K=V", help="Change a key of the scenario; may be repeated.")
+@click.option("--policy", metavar="P", help="How we bid: a registry name or module:Class.  [default: the scenario's rule]")
+@click.option("--worlds", type=click.IntRange(1, 10_000), metavar="N", help="Worlds.  [default: the scenario's]")
+@click.option(
+    "--workers", type=click.IntRange(1, 1024), default=1, metavar="N", show_default=True,
+    help="Processes that simulate; results don't depend on it.",
+)
+@click.option("--continue", "continue_ref", type=RunRef(), metavar="RUN", help="Go on with a finished run's people.")
+@click.option("--name", "label", default="", metavar="TEXT", help="A label to find the run by.  [default: none]")
+@click.option("--watch", is_flag=True, help="Print a line per simulated day.")
+@click.option("--dry-run", is_flag=True, help="Tell rows, disk and time it would take; write nothing.")
+@click.pass_obj
+def run(settings: Settings, /, **given: Any) -> None:
+    """Simulate a scenario; every touch lands in SQL.
+
+    SCENARIO is the bare name of a shipped one (gaelp scenarios list) or a path to a YAML file. With --continue it may be
+    left out.
+
+    \b
+    Example:
+      gaelp run parental_controls --days 7 --seed 3
+    """
+    options = RunOptions(**given)
+    request = _request(options, settings)
+    if options.dry_run:
+        _print_estimate(request, settings)
+        return
+    with watching(settings, watch=options.watch) as on_progress:
+        summary = library.simulated(request, on_progress=on_progress)
+    _print_summary(summary.as_json(), settings)
+
+
+@click.command(cls=GaelpCommand)
+@click.argument("run", type=RunRef(), default="@last")
+@click.option(
+    "--workers", type=click.IntRange(1, 1024), default=1, metavar="N", show_default=True,
+    help="Processes that simulate; results don't depend on it.",
+)
+@click.option("--watch", is_flag=True, help="Print a line per simulated day.")
+@click.pass_obj
+def resume(settings: Settings, /, run: str, *, workers: int, watch: bool) -> None:
+    """Finish an interrupted run.
+
+    It goes on from its last commit point and ends with the rows that it would have had without the interruption. RUN is
+    an id, a unique prefix of one, or @last (the default).
+
+    \b
+    Example:
+      gaelp resume @last
+    """
+    with watching(settings, watch=watch) as on_progress:
+        summary = library.resumed(settings.db_url, run, workers=workers, on_progress=on_progress)
+    _print_summary(summary.as_json(), settings)
+
+
+def _request(options: RunOptions, settings: Settings) -> Any:
+    if options.continue_ref is not None and options.seed is not None:
+        raise UsageError("--seed and --continue don't go together: a continued run keeps its luck. Leave --seed out.")
+    return library.run_request(
+        scenario=_scenario(options, settings),
+        db_url=settings.db_url,
+        seed=options.seed,
+        days=options.days,
+        worlds=options.worlds,
+        workers=options.workers,
+        policy=options.policy,
+        continue_ref=options.continue_ref,
+        label=options.label,
+    )
+
+
+def _scenario(options: RunOptions, settings: Settings) -> Any:
+    if options.scenario is not None:
+        return library.loaded_scenario(options.scenario, sets=options.sets)
+    if options.continue_ref is not None:
+        return library.stored_scenario(settings.db_url, options.continue_ref, sets=options.sets)
+    raise UsageError("SCENARIO is missing: give a name (gaelp scenarios list) or a YAML file, or --continue RUN.")
+
+
+def _print_estimate(request: Any, settings: Settings) -> None:
+    estimate = library.estimated(request)
+    fields = {"rows": estimate.rows, "disk_bytes": estimate.disk_bytes, "seconds": estimate.seconds}
+    if settings.as_json:
+        print_json(fields)
+        return
+    print_fields(estimate_lines(fields), settings)
+    say(settings, "nothing was written; leave --dry-run out to simulate")
+
+
+def _print_summary(summary: dict[str, Any], settings: Settings) -> None:
+    if settings.as_json:
+        print_json(summary)
+        return
+    for line in summary_lines(summary):
+        click.echo(line)
+    say(settings, f"next: {NEXT_QUERY}")

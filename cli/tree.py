@@ -1,0 +1,32 @@
+"""The table of commands: name, where it lives, one line of help."""
+
+from __future__ import annotations
+
+import click
+
+from gaelp_sim import __version__
+from gaelp_sim.cli.command import Lazy, LazyGroup
+
+COMMANDS = {
+    "run": Lazy("gaelp_sim.cli.run:run", "Simulate a scenario; every touch lands in SQL."),
+    "resume": Lazy("gaelp_sim.cli.run:resume", "Finish an interrupted run."),
+    "query": Lazy("gaelp_sim.cli.query:query", "Ask the stored journeys anything, read-only SQL."),
+    "replay": Lazy("gaelp_sim.cli.replay:replay", "Simulate a stored run's world again, same luck."),
+    "journey": Lazy("gaelp_sim.cli.journey:journey", "Print one person's journey, touch by touch."),
+    "runs": Lazy("gaelp_sim.cli.runs:runs", "List, show, compare and delete stored runs."),
+    "scenarios": Lazy("gaelp_sim.cli.scenarios:scenarios", "List, show, check and start scenario files."),
+    "verify": Lazy("gaelp_sim.cli.verify:verify", "Check a run against published figures."),
+    "db": Lazy("gaelp_sim.cli.db:db", "Upgrade, inspect and verify the store."),
+    "completion": Lazy("gaelp_sim.cli.completion:completion", "Print the completion script of a shell."),
+}
+
+
+@click.command(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Runs answer to a short unique prefix of their id, or to @last. Example:  gaelp run quickstart",
+)
+@click.version_option(__version__, message="gaelp-sim %(version)s")
+def gaelp() -> None:
+    """A flight simulator for ad bidding."""
