@@ -1,0 +1,145 @@
+"""What the advertiser believes about people it can't see into: tables built once from the scenario's shares.
+
+The tables hold likelihoods of what an advertiser observes (a channel, a signal, a click) under each hidden stage and
+segment, so that an estimate costs lookups and products. They are the scenario's published constants, never a person's
+state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaelp_sim.events import Floats
+from gaelp_sim.scenario.schema import Channel, Scenario, Segment, Signal, StageRates, StageShares
+from gaelp_sim.units import SECONDS_PER_DAY
+
+STAGES = 4
+SEGMENT_COLUMNS = 3
+TRAITS = SEGMENT_COLUMNS + 3
+"""Rows of `Beliefs.traits`: three segment probabilities, then attention, price sensitivity, urgency."""
+EVIDENCE_HALF_LIFE_DAYS = 7.0
+"""Evidence on the stage fades about as fast as people change stage; our own choice."""
+EVIDENCE_MAX = 20.0
+"""Bound on a log likelihood ratio: keeps exp finite without looking for a row's maximum."""
+LIKELIHOOD_FLOOR = 1e-4
+"""A signal that "never" comes from a stage still leaves that stage possible: people move."""
+STAGE_FLOOR = 1e-3
+CLICK_FLOOR = 1e-6
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """Lookup tables for estimates; `place` is channel x signal_size + signal."""
+
+    signal_size: int
+    evidence: Floats
+    """(2, places, 3): log likelihood ratios of AWARE, CONSIDERING, INTENT against UNAWARE; [1] where clicked."""
+    stage_prior: Floats
+    """(4,): shares of people by stage at the start."""
+    stage_given: Floats
+    """(4, places): P(stage | an opportunity of this channel and signal)."""
+    traits: Floats
+    """(6, 4, places): segment probabilities and expected traits given stage and place."""
+    examined: Floats
+    """(channels,): probability that an impression is looked at."""
+    goodwill_view: Floats
+    """(channels,): goodwill that an unclicked impression adds in expectation."""
+    goodwill_click: float
+    goodwill_email: float
+    halves_per_second: tuple[float, float, float]
+    """Decay rates, in halvings per second, of fatigue, goodwill and evidence."""
+    timeout_s: int
+    """Silence after which a journey counts as ended."""
+
+    @staticmethod
+    def of(scenario: Scenario, signal_codes: Sequence[Sequence[int]] | None = None) -> Beliefs:
+        """Build the tables.
+
+        signal_codes[channel][rank]: the code that opportunities carry for the channel's signal of that rank; by
+        default the rank itself.
+        """
+        codes = signal_codes or [range(len(channel.signals)) for channel in scenario.channels]
+        size = 1 + max(max(row) for row in codes)
+        joint = _joint_shares(scenario)
+        within = joint / joint.sum(0)
+        chance = _likelihoods(scenario, codes, size)
+        by_stage = (chance * within).sum(1)
+        response, channels = scenario.response, scenario.channels
+        examined = np.array([channel.examined for channel in channels])
+        return Beliefs(
+            signal_size=size,
+            evidence=_evidence(scenario, by_stage, within, size=size),
+            stage_prior=joint.sum(0),
+            stage_given=_normalised(by_stage * joint.sum(0)).T.copy(),
+            traits=_traits(scenario.population.segments, chance * within),
+            examined=examined,
+            goodwill_view=examined * [channel.view_adds_goodwill for channel in channels],
+            goodwill_click=response.click_adds_goodwill,
+            goodwill_email=scenario.email.view_adds_goodwill * scenario.email.open_rate if scenario.email else 0.0,
+            halves_per_second=_halves(response.fatigue_half_life_days, response.goodwill_half_life_days),
+            timeout_s=round(scenario.timeout.days * SECONDS_PER_DAY),
+        )
+
+
+def _halves(fatigue_days: float, goodwill_days: float) -> tuple[float, float, float]:
+    days = (fatigue_days, goodwill_days, EVIDENCE_HALF_LIFE_DAYS)
+    return tuple(1 / (value * SECONDS_PER_DAY) for value in days)  # type: ignore[return-value]
+
+
+def _by_stage(values: StageRates | StageShares) -> Floats:
+    return np.array([values.unaware, values.aware, values.considering, values.intent])
+
+
+def _normalised(weights: Floats) -> Floats:
+    return weights / weights.sum(-1, keepdims=True)
+
+
+def _joint_shares(scenario: Scenario) -> Floats:
+    """(segments, 4): shares of people at the start, each cell at least a little, summing to 1."""
+    segments = scenario.population.segments
+    shares = np.array([max(segment.share, CLICK_FLOOR) * _by_stage(segment.start) for segment in segments])
+    floor = STAGE_FLOOR * np.array([max(segment.share, CLICK_FLOOR) for segment in segments])
+    joint = np.maximum(shares, floor[:, None])
+    return joint / joint.sum()
+
+
+def _likelihoods(scenario: Scenario, codes: Sequence[Sequence[int]], size: int) -> Floats:
+    """(places, segments, 4): relative rates of an opportunity of this channel and signal; 1 at unused places."""
+    segments = scenario.population.segments
+    table = np.ones((len(scenario.channels) * size, len(segments), STAGES))
+    for c, channel in enumerate(scenario.channels):
+        for code, signal in zip(codes[c], channel.signals, strict=True):
+            table[c * size + code] = [_rate(channel, signal, segment) for segment in segments]
+    most = table.max((1, 2), keepdims=True)
+    relative = np.divide(table, most, out=np.ones_like(table), where=most > 0)
+    return np.maximum(relative, LIKELIHOOD_FLOOR)
+
+
+def _rate(channel: Channel, signal: Signal, segment: Segment) -> Floats:
+    in_crisis = segment.crisis and signal.crisis_share is not None
+    share = signal.crisis_share if in_crisis and signal.crisis_share is not None else signal.share
+    factor = segment.search_rate_factor if channel.search_like else 1.0
+    return _by_stage(channel.opportunities_per_day) * _by_stage(share) * factor
+
+
+def _evidence(scenario: Scenario, by_stage: Floats, within: Floats, *, size: int) -> Floats:
+    factor = within.T @ [segment.click_rate_factor for segment in scenario.population.segments]
+    rates = np.array([_by_stage(channel.click_rate) for channel in scenario.channels]) * factor
+    clicked = np.repeat(np.clip(rates, CLICK_FLOOR, 0.99), size, axis=0)
+    # A look without a click says next to nothing, so a lost auction and an unclicked impression weigh the same.
+    logs = np.log(np.stack([by_stage, by_stage * clicked]))
+    return np.clip(logs[:, :, 1:] - logs[:, :, :1], -EVIDENCE_MAX, EVIDENCE_MAX)
+
+
+def _traits(segments: Sequence[Segment], weights: Floats) -> Floats:
+    """Segment probabilities and expected traits, (6, 4, places), of weights (places, segments, 4)."""
+    posterior = weights / weights.sum(1, keepdims=True)
+    values = np.zeros((TRAITS, len(segments)))
+    for code, segment in enumerate(segments):
+        values[SEGMENT_COLUMNS:, code] = segment.attention, segment.price_sensitivity, segment.urgency
+        if code < SEGMENT_COLUMNS:
+            values[code, code] = 1.0
+    return np.einsum("tz,pzs->tsp", values, posterior)

@@ -1,0 +1,266 @@
+"""What an advertiser remembers of each resolved user: one 96-byte record per (person, slot).
+
+Slot 0 is the logged-in account; slots 1..3 are the person's devices (by `DeviceKind`) before a log-in. In identity
+mode "perfect" all goes to slot 0. Records are laid out row by row because an hour touches few rows, each in most of
+its fields. Every update is elementwise, so a record depends on its own events alone, never on the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaelp_sim.events import NONE, Bools, Column, Columns, FatigueFamily, Floats, Ints
+from gaelp_sim.observe.beliefs import EVIDENCE_MAX, Beliefs
+
+SLOTS = 4
+ACCOUNT = 0
+
+RECORD = np.dtype(
+    [
+        ("spend_micros", "<i8"),
+        ("first_s", "<i8"),
+        ("last_s", "<i8"),
+        ("last_click_s", "<i8"),
+        ("journey_s", "<i8"),
+        ("recent_s", "<i8"),
+        ("impressions", "<i4"),
+        ("clicks", "<i4"),
+        ("emails", "<i4"),
+        ("losses", "<i4"),
+        ("recent_teach", "<f4"),
+        ("recent_offer", "<f4"),
+        ("recent_clicks", "<f4"),
+        ("goodwill", "<f4"),
+        ("evidence", "<f4", (3,)),
+        ("last_channels", "i1", (3,)),
+        ("last_signal", "i1"),
+    ]
+)
+TIMES = ("first_s", "last_s", "last_click_s", "journey_s", "recent_s")
+SUMS = ("spend_micros", "impressions", "clicks", "emails", "losses", "recent_teach", "recent_offer", "recent_clicks")
+Records = NDArray[np.void]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Records of shape (people, SLOTS); `memory["clicks"]` is a field of all of them, a view of that shape."""
+
+    beliefs: Beliefs
+    records: Records = field(repr=False)
+
+    @staticmethod
+    def empty(people: int, beliefs: Beliefs) -> Memory:
+        """Nothing remembered of anybody."""
+        records = np.zeros((people, SLOTS), RECORD)
+        for name in (*TIMES, "last_signal"):
+            records[name] = NONE
+        return Memory(beliefs, records)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, name: str) -> Column:
+        return self.records[name]
+
+    @property
+    def flat(self) -> Records:
+        """The records in one row, at index row x SLOTS + slot; a view."""
+        return self.records.reshape(-1)
+
+
+@dataclass(frozen=True)
+class Impressions(Columns):
+    """Ads of ours that were shown; (row, slot) pairs are unique."""
+
+    rows: Ints
+    slots: Ints
+    second: Ints
+    channel: Column
+    signal: Column
+    family: Column
+    """`FatigueFamily` of the creative."""
+    charge_micros: Ints
+    clicked: Bools
+
+
+@dataclass(frozen=True)
+class Losses(Columns):
+    """Opportunities that we saw and did not win; (row, slot) pairs are unique."""
+
+    rows: Ints
+    slots: Ints
+    second: Ints
+    channel: Column
+    signal: Column
+
+
+@dataclass(frozen=True)
+class Emails(Columns):
+    """E-mails of ours; (row, slot) pairs are unique. Opens are not told; a channel of NONE leaves no trace."""
+
+    rows: Ints
+    slots: Ints
+    second: Ints
+    channel: Column
+    charge_micros: Ints
+    clicked: Bools
+
+
+def remember_impressions(memory: Memory, shown: Impressions) -> None:
+    """Add impressions, with their charges and clicks, to the memory in place."""
+    beliefs, flat = memory.beliefs, memory.flat
+    at = shown.rows * SLOTS + shown.slots
+    records = flat[at]
+    _age(records, shown.second, beliefs)
+    _touch(records, shown, beliefs)
+    records["impressions"] += 1
+    seen = np.where(shown.clicked, 1.0, beliefs.examined[shown.channel])
+    teach = shown.family == FatigueFamily.TEACH
+    records["recent_teach"] += np.where(teach, seen, 0.0).astype(np.float32)
+    records["recent_offer"] += np.where(teach, 0.0, seen).astype(np.float32)
+    gain = np.where(shown.clicked, beliefs.goodwill_click, beliefs.goodwill_view[shown.channel])
+    records["goodwill"] += gain.astype(np.float32)
+    _weigh(records, shown, shown.clicked.astype(np.int64), beliefs=beliefs)
+    flat[at] = records
+
+
+def remember_losses(memory: Memory, lost: Losses) -> None:
+    """Add opportunities that went to somebody else to the memory in place; they are no touches of ours."""
+    flat = memory.flat
+    at = lost.rows * SLOTS + lost.slots
+    records = flat[at]
+    _age(records, lost.second, memory.beliefs)
+    records["losses"] += 1
+    _weigh(records, lost, 0, beliefs=memory.beliefs)
+    flat[at] = records
+
+
+def remember_emails(memory: Memory, sent: Emails) -> None:
+    """Add e-mails, with their costs and clicks, to the memory in place."""
+    beliefs, flat = memory.beliefs, memory.flat
+    at = sent.rows * SLOTS + sent.slots
+    records = flat[at]
+    _age(records, sent.second, beliefs)
+    _touch(records, sent, beliefs)
+    records["emails"] += 1
+    gain = np.where(sent.clicked, beliefs.goodwill_click, beliefs.goodwill_email)
+    records["goodwill"] += gain.astype(np.float32)
+    flat[at] = records
+
+
+def merge_on_login(memory: Memory, rows: Ints, device_slots: Ints) -> None:
+    """Move each device's memory into the person's account (slot 0) and empty the device's; rows are unique.
+
+    Sums add up, the earliest first and the latest last survive, decayed values add up at the later of their times.
+    The joint order of the last three channels is not stored: the one touched later gives its own, the other fills up.
+    """
+    moving = device_slots != ACCOUNT
+    flat, start = memory.flat, rows[moving] * SLOTS
+    other_at = start + device_slots[moving]
+    account, other = flat[start], flat[other_at]
+    flat[start] = _joined(account, other, memory.beliefs)
+    flat[other_at] = _empty_record()
+
+
+def to_arrays(memory: Memory) -> dict[str, Column]:
+    """Contiguous copies of the fields by name, for a snapshot."""
+    return {name: memory.records[name].copy() for name in RECORD.names or ()}
+
+
+def from_arrays(arrays: Mapping[str, Column], beliefs: Beliefs) -> Memory:
+    """The memory that `to_arrays` took apart."""
+    memory = Memory.empty(len(arrays["first_s"]), beliefs)
+    for name in RECORD.names or ():
+        memory.records[name] = arrays[name]
+    return memory
+
+
+def halved(elapsed_s: Ints, halves_per_second: float) -> Floats:
+    """Factor by which a value shrinks in `elapsed_s` seconds."""
+    return np.exp2(elapsed_s * -halves_per_second)
+
+
+def _empty_record() -> Records:
+    record = np.zeros((), RECORD)
+    for name in (*TIMES, "last_signal"):
+        record[name] = NONE
+    return record
+
+
+def _age(records: Records, second: Ints, beliefs: Beliefs) -> None:
+    """Bring the decaying values to `second`; an event that comes late counts as of the latest one."""
+    now = np.maximum(records["recent_s"], second)
+    elapsed_s = now - records["recent_s"]
+    fatigue, goodwill, evidence = (halved(elapsed_s, rate).astype(np.float32) for rate in beliefs.halves_per_second)
+    for name in ("recent_teach", "recent_offer", "recent_clicks"):
+        records[name] *= fatigue
+    records["goodwill"] *= goodwill
+    records["evidence"] *= evidence[:, None]
+    records["recent_s"] = now
+
+
+def _touch(records: Records, touch: Impressions | Emails, beliefs: Beliefs) -> None:
+    """What an impression and an e-mail have in common: times, money, click and channel."""
+    second, last_s = touch.second, records["last_s"]
+    fresh = (last_s < 0) | (second - last_s > beliefs.timeout_s)
+    records["journey_s"] = np.where(fresh, second, records["journey_s"])
+    records["first_s"] = _earliest(records["first_s"], second)
+    records["last_s"] = np.maximum(last_s, second)
+    records["spend_micros"] += touch.charge_micros
+    records["clicks"] += touch.clicked
+    records["recent_clicks"] += touch.clicked
+    records["last_click_s"] = np.where(touch.clicked, np.maximum(records["last_click_s"], second), records["last_click_s"])
+    channels = records["last_channels"]
+    pushed = np.concatenate([touch.channel[:, None] + 1, channels[:, :2]], axis=1)
+    records["last_channels"] = np.where(touch.channel[:, None] >= 0, pushed, channels)
+
+
+def _weigh(records: Records, seen: Impressions | Losses, clicked: Ints | int, *, beliefs: Beliefs) -> None:
+    """Add what an opportunity's channel, signal and click tell of the stage."""
+    place = seen.channel.astype(np.int64) * beliefs.signal_size + seen.signal
+    sums = records["evidence"] + beliefs.evidence[clicked, place]
+    records["evidence"] = np.clip(sums, -EVIDENCE_MAX, EVIDENCE_MAX)
+    records["last_signal"] = seen.signal
+
+
+def _earliest(a: Ints, b: Ints) -> Ints:
+    # As unsigned numbers NONE is the greatest of all, so the minimum skips it.
+    return np.minimum(a.astype(np.uint64), b.astype(np.uint64)).astype(np.int64)
+
+
+def _joined(account: Records, other: Records, beliefs: Beliefs) -> Records:
+    """One record for what two records hold; both were copies and are spoiled."""
+    signal = np.where(other["recent_s"] > account["recent_s"], other["last_signal"], account["last_signal"])
+    now = np.maximum(account["recent_s"], other["recent_s"])
+    channels, journey_s = _joined_channels(account, other), _joined_journey(account, other, beliefs.timeout_s)
+    for records in (account, other):
+        _age(records, now, beliefs)
+    for name in (*SUMS, "goodwill"):
+        account[name] += other[name]
+    account["evidence"] = np.clip(account["evidence"] + other["evidence"], -EVIDENCE_MAX, EVIDENCE_MAX)
+    account["first_s"] = _earliest(account["first_s"], other["first_s"])
+    for name in ("last_s", "last_click_s"):
+        account[name] = np.maximum(account[name], other[name])
+    account["journey_s"], account["last_channels"], account["last_signal"] = journey_s, channels, signal
+    return account
+
+
+def _joined_channels(account: Records, other: Records) -> Column:
+    newer = (other["last_s"] > account["last_s"])[:, None]
+    mine, theirs = account["last_channels"], other["last_channels"]
+    both = np.concatenate([np.where(newer, theirs, mine), np.where(newer, mine, theirs)], axis=1)
+    known = (both[:, :3] > 0).sum(1)[:, None]
+    place = np.arange(3)
+    return np.take_along_axis(both, np.where(place < known, place, 3 + place - known), axis=1)
+
+
+def _joined_journey(account: Records, other: Records, timeout_s: int) -> Ints:
+    """Start of the running journey: the earlier start where the two overlap or follow closely, else the later."""
+    later = np.maximum(account["journey_s"], other["journey_s"])
+    earlier = np.minimum(account["journey_s"], other["journey_s"])
+    earlier_last = np.where(account["journey_s"] <= other["journey_s"], account["last_s"], other["last_s"])
+    return np.where((earlier >= 0) & (later - earlier_last <= timeout_s), earlier, later)
