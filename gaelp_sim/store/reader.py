@@ -1,0 +1,98 @@
+"""Stored rows back into numpy columns, in key order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gaelp_sim.store.columns import Rows
+from gaelp_sim.store.engines import Database, Link
+from gaelp_sim.store.layout import LAYOUTS, ColumnKind, TableLayout
+
+FETCH_ROWS = 100_000
+
+ColumnValues = np.ndarray | list[bytes] | list[str]
+
+
+def read_table(
+    database: Database, run_key: int, table: str, *, columns: Sequence[str] | None = None,
+    where: Mapping[str, Any] | None = None, order: bool = True,
+) -> dict[str, ColumnValues]:
+    """Columns (n,) of a run's rows in `table`: int64 or float64 arrays, lists for bytes and text; equalities in `where`.
+
+    Raises KeyError for an unknown table or column.
+    """
+    layout = LAYOUTS[table]
+    names = tuple(columns) if columns is not None else layout.column_names
+    with database.reading() as link:
+        parts = list(read_parts(link, run_key, layout, names, where=where, order=order))
+    return _joined(layout, names, parts)
+
+
+def read_rows(link: Link, run_key: int, layout: TableLayout) -> Iterator[Rows]:
+    """Whole rows of a run in key order, at most FETCH_ROWS at a time."""
+    for part in read_parts(link, run_key, layout, layout.column_names):
+        yield Rows(layout, part, len(part[layout.column_names[0]]))
+
+
+def read_parts(
+    link: Link, run_key: int, layout: TableLayout, names: Sequence[str], *,
+    where: Mapping[str, Any] | None = None, order: bool = True,
+) -> Iterator[dict[str, ColumnValues]]:
+    """Columns of a run's rows, at most FETCH_ROWS at a time; nothing for no rows."""
+    sql, parameters = _select_sql(layout, names, where or {}, order=order)
+    kinds = _kinds(layout)
+    cursor = _cursor(link, sql, [run_key, *parameters])
+    while fetched := cursor.fetchmany(FETCH_ROWS):
+        values = zip(*fetched, strict=True)
+        yield {name: _column(kinds[name], value, len(fetched)) for name, value in zip(names, values, strict=True)}
+    cursor.close()
+
+
+def _kinds(layout: TableLayout) -> dict[str, ColumnKind]:
+    return {column.name: column.kind for column in layout.columns}
+
+
+def _select_sql(
+    layout: TableLayout, names: Sequence[str], where: Mapping[str, Any], *, order: bool
+) -> tuple[str, list[Any]]:
+    kinds = _kinds(layout)
+    for name in (*names, *where):
+        if name not in kinds:
+            raise KeyError(f"{layout.name} has no column {name!r}")
+    conditions = "".join(f" AND {name} = ?" for name in where)
+    ordering = f" ORDER BY run_key, {', '.join(column.name for column in layout.key)}" if order else ""
+    parameters = [value.item() if isinstance(value, np.generic) else value for value in where.values()]
+    return f"SELECT {', '.join(names)} FROM {layout.name} WHERE run_key = ?{conditions}{ordering}", parameters
+
+
+def _cursor(link: Link, sql: str, parameters: list[Any]) -> Any:
+    if link.dialect == "sqlite":
+        return link.raw.execute(sql, parameters)
+    # a server-side cursor: else the driver would fetch every row before giving the first
+    cursor = link.raw.cursor(name="read_parts", binary=True)
+    cursor.execute(sql.replace("?", "%s"), parameters)
+    return cursor
+
+
+def _column(kind: ColumnKind, values: tuple[Any, ...], count: int) -> ColumnValues:
+    if kind.is_number:
+        return np.fromiter(values, dtype=np.float64 if kind is ColumnKind.DOUBLE else np.int64, count=count)
+    return list(values)
+
+
+def _joined(layout: TableLayout, names: Sequence[str], parts: list[dict[str, ColumnValues]]) -> dict[str, ColumnValues]:
+    kinds = _kinds(layout)
+    if not parts:
+        return {name: _column(kinds[name], (), 0) for name in names}
+    if len(parts) == 1:
+        return parts[0]
+    joined: dict[str, ColumnValues] = {}
+    for name in names:
+        if kinds[name].is_number:
+            joined[name] = np.concatenate([part[name] for part in parts])
+        else:
+            joined[name] = [value for part in parts for value in part[name]]
+    return joined
