@@ -1,15 +1,17 @@
 """The scenario as its author writes it: strict, frozen models; every default of the simulator lives here.
 
 Units stand last in a key (`_usd`, `_days`, `_per_day`, `_hours`); shares and probabilities lie in [0, 1]. Things with
-names are lists of `- name:`, so that a misspelt key is always an error.
+names are lists of `- name:`, so that a misspelt key is always an error. A text under a field is its help: editors show
+it through `json_schema`. Rules that hold between parts stand in checks.py.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_ .-]{0,39}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -17,12 +19,36 @@ Rate = Annotated[float, Field(ge=0, le=24)]
 Positive = Annotated[float, Field(gt=0, le=1e9)]
 NonNegative = Annotated[float, Field(ge=0, le=1e9)]
 Usd = Annotated[float, Field(ge=0, le=1e6)]
+Multiple = Annotated[float, Field(gt=0, le=100)]
+HalfLife = Annotated[float, Field(ge=0.03, le=36_500)]
+"""Days; the shortest is a rate of 24 a day, the fastest that hours can follow."""
+Match = Annotated[float, Field(ge=0, le=10)]
+Logit = Annotated[float, Field(ge=-50, le=50)]
+Slope = Annotated[float, Field(ge=0, le=10)]
+START_YEARS = (1971, 2200)
+
+
+def _iso_date(value: object) -> object:
+    """Accept `2025-09-01` and dates; other forms that Python would read (ordinals, week dates, times) are refused."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        try:
+            value = date.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"'{value}' is not a day of the calendar") from None
+    if not isinstance(value, date):
+        raise ValueError("it must be a day written as YYYY-MM-DD")
+    if not START_YEARS[0] <= value.year <= START_YEARS[1]:
+        raise ValueError(f"year {value.year} is outside {START_YEARS[0]} to {START_YEARS[1]}")
+    return value
+
+
+IsoDate = Annotated[date, BeforeValidator(_iso_date)]
 
 
 class Part(BaseModel):
     """A part of a scenario: strict types, no unknown keys, frozen."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class StageShares(Part):
@@ -77,8 +103,8 @@ class Segment(Part):
     """Hazard of deciding to buy while in INTENT."""
     purchase_per_click: Share
     """Probability of deciding to buy at once on a click in INTENT, before goodwill."""
-    search_rate_factor: Positive = 1.0
-    click_rate_factor: Positive = 1.0
+    search_rate_factor: Multiple = 1.0
+    click_rate_factor: Multiple = 1.0
     crisis_per_day: Rate = 0.0
     """Rate at which a person of this segment turns into the crisis segment."""
     drift_per_day: Rate = 0.0
@@ -116,9 +142,9 @@ class Devices(Part):
 class Forgetting(Part):
     """Half-lives of falling back one stage."""
 
-    aware: Positive = 90.0
-    considering: Positive = 30.0
-    intent: Positive = 10.0
+    aware: HalfLife = 90.0
+    considering: HalfLife = 30.0
+    intent: HalfLife = 10.0
 
 
 class Population(Part):
@@ -184,10 +210,10 @@ class Channel(Part):
 class StageMatch(Part):
     """How well a creative fits each stage: multiplies click rate and effects."""
 
-    unaware: NonNegative
-    aware: NonNegative
-    considering: NonNegative
-    intent: NonNegative
+    unaware: Match
+    aware: Match
+    considering: Match
+    intent: Match
 
 
 class Creative(Part):
@@ -196,6 +222,8 @@ class Creative(Part):
     name: Name
     family: Literal["teach", "offer"]
     match: StageMatch
+    made_for: list[Name] = []
+    """Signals for which the default policy prefers this creative among equals."""
     signup_on_click: Share = 0.0
     """Probability that a click on this creative ends on our e-mail list."""
 
@@ -203,43 +231,45 @@ class Creative(Part):
 class Response(Part):
     """How touches act on people: wear-out, goodwill, over-exposure and brand choice."""
 
-    fatigue_per_exposure: NonNegative = 0.30
-    fatigue_half_life_days: Positive = 3.0
-    goodwill_half_life_days: Positive = 14.0
-    rival_goodwill_half_life_days: Positive = 14.0
+    fatigue_per_exposure: Slope = 0.30
+    fatigue_half_life_days: HalfLife = 3.0
+    goodwill_half_life_days: HalfLife = 14.0
+    rival_goodwill_half_life_days: HalfLife = 14.0
     click_adds_goodwill: Share = 0.55
     overexposure_from: Annotated[int, Field(ge=1, le=6)] = 3
     overexposure_harm: Share = 0.25
     rival_move_factor: Share = 0.5
     """A rival's ad moves people up with this share of the channel's view effect: rivals teach the category."""
     rival_click_goodwill: NonNegative = 0.7
-    click_buy_goodwill: NonNegative = 0.2
+    click_buy_goodwill: Slope = 0.2
     """kappa exp(x goodwill - x rival goodwill): the chance to buy at once on a click."""
-    brand_base: float = -2.9
-    brand_goodwill: NonNegative = 1.5
-    brand_rival_goodwill: NonNegative = 0.7
+    brand_base: Logit = -2.9
+    brand_goodwill: Slope = 1.5
+    brand_rival_goodwill: Slope = 0.7
 
 
 class LagPart(Part):
     """One lognormal of the lag from deciding to paying."""
 
     weight: Share
-    median_hours: Positive
-    sigma: Positive
+    median_hours: Annotated[float, Field(gt=0, le=87_600)]
+    sigma: Annotated[float, Field(gt=0, le=5)]
 
 
 class Conversion(Part):
     """From the decision to buy to the sale we hear of."""
 
     purchase_lag: Annotated[list[LagPart], Field(min_length=1, max_length=4)]
-    purchase_lag_max_days: Positive = 30.0
-    report_delay_max_hours: NonNegative = 48.0
+    purchase_lag_max_days: Annotated[float, Field(gt=0, le=3_650)] = 30.0
+    """Longer lags are drawn again: the mixture is cut off here."""
+    report_delay_max_hours: Annotated[float, Field(ge=0, le=87_600)] = 48.0
+    """A sale is reported this long after the purchase at most; the delay is uniform from 0."""
 
 
 class Timeout(Part):
     """When a silent journey is called LOST; a label only, the person may still buy."""
 
-    days: Positive = 14.0
+    days: Annotated[float, Field(gt=0, le=3_650)] = 14.0
     since: Literal["last_touch", "first_touch"] = "last_touch"
 
 
@@ -286,8 +316,8 @@ class Budget(Part):
 class Policy(Part):
     """Our default rule: a multiple of the market price by signal and hour, with keyed exploration."""
 
-    bid_multiplier: Positive = 1.0
-    repeat_visitor_factor: Positive = 1.4
+    bid_multiplier: Multiple = 1.0
+    repeat_visitor_factor: Multiple = 1.4
     exploration: Annotated[float, Field(gt=0, le=1)] = 0.1
     pacing: Literal["none", "even"] = "even"
 
@@ -306,7 +336,7 @@ class Rival(Part):
 
     name: Name
     strategy: Literal["lognormal", "rule", "random"] = "lognormal"
-    level: Positive = 1.0
+    level: Multiple = 1.0
     """Scales the bids: 1 keeps the five seats' maximum at the channel's median price to beat."""
     sigma: Annotated[float, Field(ge=0, le=2)] = 0.6
     budget_usd_day: Usd | None = None
@@ -375,7 +405,7 @@ class Scenario(Part):
 
     name: Name
     description: Annotated[str, Field(max_length=400)] = ""
-    start: date = Field(strict=False, default=date(2025, 9, 1))
+    start: IsoDate = date(2025, 9, 1)
     utc_offset_hours: Annotated[int, Field(ge=-12, le=14)] = 0
     days: Annotated[int, Field(ge=1, le=3650)] = 30
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1

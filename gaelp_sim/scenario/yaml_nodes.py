@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -31,6 +30,7 @@ BYTES_MAX = 524_288
 """Together with the other limits this keeps the worst refusal under 50 ms (libyaml reads 1 MiB of escapes in 60 ms)."""
 DEPTH_MAX = 24
 EVENTS_MAX = 15_000
+ITEMS_MAX = 1_000
 KEYS_MAX = 100
 KEY_CHARACTERS_MAX = 100
 
@@ -38,13 +38,30 @@ Place: TypeAlias = "tuple[int, int] | str"
 """(line, column), both from 1; or the text of the `--set` option that gave the value."""
 
 
+Content: TypeAlias = "Scalar | list[Node] | dict[str, Node]"
+
+
 @dataclass(slots=True)
 class Node:
     """A scalar, list or mapping with the place where its value begins, and its key's place inside a mapping."""
 
     place: Place
-    content: Scalar | list[Node] | dict[str, Node]
+    content: Content
     key_place: Place | None = None
+
+    def child(self, step: str | int) -> Node | None:
+        """The value of a key or the item at a position, or None."""
+        if isinstance(self.content, dict):
+            return self.content.get(str(step))
+        if isinstance(self.content, list) and isinstance(step, int) and 0 <= step < len(self.content):
+            return self.content[step]
+        return None
+
+    def children(self) -> list[Node]:
+        """The values of a mapping or the items of a list; none for a scalar."""
+        if isinstance(self.content, dict):
+            return list(self.content.values())
+        return self.content if isinstance(self.content, list) else []
 
     def data(self) -> object:
         """The plain value: dicts, lists and scalars, without places."""
@@ -94,15 +111,6 @@ def _place_of_index(text: str, index: int) -> tuple[int, int]:
     return before.count("\n") + 1, index - (before.rfind("\n") + 1) + 1
 
 
-def _events(text: str) -> Iterator[Event]:
-    parser = CParser(text) if CParser else _PureParser(text)
-    try:
-        while (event := parser.get_event()) is not None:
-            yield event
-    finally:
-        parser.dispose()
-
-
 class _PureParser(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser):
     """PyYAML's own parser, put together as its loaders do, without a constructor."""
 
@@ -117,15 +125,15 @@ class _Reader:
 
     def __init__(self, text: str, file_name: str) -> None:
         self.file_name = file_name
-        self.events = _events(text)
+        self.parser = CParser(text) if CParser else _PureParser(text)
         self.events_count = 0
-        self.path: list[str] = []
+        self.path: list[str | int] = []
 
     def refuse(self, place: Place, message: str) -> ScenarioError:
-        return error_at(self.file_name, place, ".".join(self.path) or "yaml", message)
+        return error_at(self.file_name, place, ".".join(map(str, self.path)) or "yaml", message)
 
     def next_event(self) -> Event:
-        event = next(self.events)
+        event: Event = self.parser.get_event()
         self.events_count += 1
         if self.events_count > EVENTS_MAX:
             raise self.refuse(_place(event), f"the file has more than {EVENTS_MAX} YAML events; a scenario must be smaller")
@@ -170,7 +178,9 @@ class _Reader:
     def sequence(self, depth: int) -> list[Node]:
         children: list[Node] = []
         while not isinstance(event := self.next_event(), SequenceEndEvent):
-            self.path.append(str(len(children)))
+            if len(children) >= ITEMS_MAX:
+                raise self.refuse(_place(event), f"no list of a scenario has more than {ITEMS_MAX} items")
+            self.path.append(len(children))
             children.append(self.node(event, depth=depth + 1))
             self.path.pop()
         return children

@@ -1,0 +1,88 @@
+"""Load a scenario: strict YAML, `--set` options, the schema, the cross-checks; every refusal is one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from gaelp_sim.errors import ScenarioError
+from gaelp_sim.scenario.checks import cross_problems
+from gaelp_sim.scenario.overrides import apply_option
+from gaelp_sim.scenario.problems import first_error, nearest, problem_of
+from gaelp_sim.scenario.scalars import one_line
+from gaelp_sim.scenario.schema import Scenario
+from gaelp_sim.scenario.shipped import shipped_names, shipped_path
+from gaelp_sim.scenario.yaml_nodes import BYTES_MAX, error_at, read_yaml
+
+
+def load_scenario(source: str, sets: Sequence[str] = ()) -> Scenario:
+    """Load a scenario from a file, or a shipped one by its bare name, with `--set` options applied in order.
+
+    A file that exists wins over a shipped name.
+    Raises ScenarioError with one line `file:line:column: key: what is wrong, and the nearest valid name`.
+    """
+    path = scenario_path(source)
+    return parse_scenario(_text(path, source), source if Path(source).is_file() else path.name, sets)
+
+
+def parse_scenario(text: str, file_name: str, sets: Sequence[str] = ()) -> Scenario:
+    """Check the text of a scenario; `file_name` is only what errors call it.
+
+    Raises ScenarioError like load_scenario.
+    """
+    root = read_yaml(text, file_name)
+    if not isinstance(root.content, dict):
+        raise error_at(file_name, root.place, "scenario", "a scenario is a mapping of keys, such as `name: mine`")
+    for option in sets:
+        apply_option(root, option)
+    try:
+        scenario = Scenario.model_validate(root.data())
+    except ValidationError as error:
+        problems = [problem_of(found) for found in error.errors(include_url=False)]
+        raise first_error(problems, root, file_name) from None
+    problems = cross_problems(scenario)
+    if problems:
+        raise first_error(problems, root, file_name)
+    return scenario
+
+
+def scenario_path(source: str) -> Path:
+    """The file that a source names: a path that exists, else a shipped scenario's bare name.
+
+    Raises ScenarioError with the nearest shipped name.
+    """
+    path = Path(source)
+    if _exists(path):
+        return path
+    name = source.removesuffix(".yaml")
+    if name in shipped_names():
+        return shipped_path(name)
+    bare = Path(name).name
+    if bare in shipped_names():
+        raise ScenarioError(f"{one_line(source)}: no such file; the shipped scenario is called by its bare name: {bare}")
+    raise ScenarioError(f"{one_line(source)}: no such file, and no shipped scenario of that name{nearest(bare, shipped_names())}")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists() and not path.is_dir()
+    except (OSError, ValueError):  # a name too long for the file system, or one with a null byte
+        return False
+
+
+def _text(path: Path, source: str) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(BYTES_MAX + 1)
+    except OSError as error:
+        raise ScenarioError(f"{one_line(source)}: the file cannot be read ({error.strerror or error})") from None
+    if len(raw) > BYTES_MAX:
+        raise error_at(source, (1, 1), "yaml", f"the file is larger than {BYTES_MAX} bytes; a scenario must be smaller")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode("utf-8", "replace")
+        place = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+        raise error_at(source, place, "yaml", "a byte is not valid UTF-8; save the file as UTF-8") from None

@@ -1,0 +1,1 @@
+"""The scenarios that ship with gaelp-sim, one commented YAML file each."""
