@@ -1,0 +1,235 @@
+"""The analyst's views of runs, identity and credit, and the truth that no advertiser could ever see."""
+
+from __future__ import annotations
+
+from gaelp_sim.store.code_names import DEVICE_KINDS, TOUCH_KINDS
+from gaelp_sim.store.view_parts import (
+    GROUPED_RUN_ID,
+    PERSON,
+    RUN_ID,
+    WORLD,
+    View,
+    coded,
+    columns,
+    moment,
+    money,
+    named,
+    optional,
+    plain,
+    run_of,
+)
+
+
+def _stored(*names_and_meanings: str) -> tuple:
+    pairs = zip(names_and_meanings[::2], names_and_meanings[1::2], strict=True)
+    return tuple(plain(name, meaning, f"r.{name}") for name, meaning in pairs)
+
+
+def _run_by_key(key: str) -> str:
+    return f"(SELECT q.run_id FROM @@run AS q WHERE q.run_key = r.{key})"
+
+
+_RUNS = View(
+    "runs", "stored runs",
+    columns(
+        RUN_ID,
+        _stored("label", "name the user gave it", "scenario_name", "scenario", "status",
+                "RUNNING, FINISHED, INTERRUPTED or FAILED", "policy", "policy that bid", "seed", "seed of the run",
+                "people", "people per world", "days", "days simulated", "worlds", "worlds", "cells", "cells per world",
+                "log", "wins or all", "currency", "currency of every amount"),
+        moment("start", "zero of the run's clock", "r.start_s"),
+        _stored("start_hour", "hour of that clock at which the run begins", "end_hour", "hour at which it ends",
+                "hours_done", "hour that it has reached"),
+        plain("parent_run_id", "run that this one continues or replays", _run_by_key("parent_run_key")),
+        plain("root_run_id", "first run of the line", _run_by_key("root_run_key")),
+        _stored("scenario_hash", "SHA-256 of the resolved scenario", "scenario_text", "resolved scenario",
+                "overrides", "settings changed on the command line, JSON", "engine_version", "version of gaelp-sim",
+                "python_version", "version of Python", "numpy_version", "version of numpy", "torch_version",
+                "version of torch; empty without", "cpu_features", "CPU features that decide numpy's last bits",
+                "created_at", "when the run was made, ISO text", "finished_at", "when it ended, ISO text",
+                "summary", "figures printed at its end, JSON"),
+    ),
+    "FROM @run AS r",
+)
+
+_WORLDS = View(
+    "worlds", "worlds of each run with what sets them apart",
+    columns(
+        RUN_ID, WORLD,
+        plain("people", "people who live there"),
+        plain("market_noise", "factor on market prices", "CAST(t.market_noise_ppm AS DOUBLE PRECISION) / 1000000"),
+        plain("season_shift_days", "days by which the season is shifted"),
+    ),
+    run_of("world"),
+)
+
+_ALIASES = View(
+    "aliases", "observed identifiers with the user that resolution gave them",
+    columns(
+        RUN_ID, WORLD,
+        plain("alias_id", "observed identifier"),
+        coded("kind", "kind of device", DEVICE_KINDS),
+        optional("resolved_user_id", "resolved user"),
+        plain("match_confidence", "confidence of that match, 0-1"),
+        moment("first_seen", "when it was first seen"),
+        moment("last_seen", "when it was last seen"),
+        moment("login", "last log-in on it"),
+    ),
+    run_of("alias"),
+)
+
+_POSSIBLE_ALIASES = View(
+    "possible_aliases", "pairs of aliases that may be one user, with probability",
+    columns(
+        RUN_ID, WORLD,
+        plain("alias_id", "one alias"),
+        plain("other_alias_id", "the other"),
+        plain("resolution_id", "resolution that found the pair; 0 is the run's own"),
+        plain("probability", "probability that both are one user"),
+        plain("method", "evidence that linked them"),
+    ),
+    run_of("alias_link"),
+)
+
+_LINKED = ("@run AS r JOIN @device AS d ON d.run_key = r.run_key JOIN @alias AS a ON a.run_key = d.run_key"
+           " AND a.world_id = d.world_id AND a.alias_id = d.alias_id WHERE a.first_seen_s <> -1")
+_PAIRS = "COUNT(*) * (COUNT(*) - 1) / 2"
+
+
+def _share(name: str, meaning: str, of: str, among: str):
+    return plain(name, meaning, f"CAST({of} AS DOUBLE PRECISION) / NULLIF({among}, 0)")
+
+
+_IDENTITY_QUALITY = View(
+    "identity_quality", "how well resolution joined aliases, by pairs, against truth",
+    columns(
+        GROUPED_RUN_ID, WORLD,
+        plain("people", "people with an alias seen"),
+        plain("aliases", "aliases seen"),
+        plain("resolved_users", "users that resolution made of them"),
+        plain("true_pairs", "pairs of aliases of one person"),
+        plain("linked_pairs", "pairs that resolution joined"),
+        plain("right_pairs", "pairs that are both"),
+        _share("precision_pairs", "right / linked; NULL if none was linked", "t.right_pairs", "t.linked_pairs"),
+        _share("recall_pairs", "right / true; NULL if there were none", "t.right_pairs", "t.true_pairs"),
+        _share("f1_pairs", "harmonic mean of both", "2 * t.right_pairs", "(t.linked_pairs + t.true_pairs)"),
+    ),
+    f"""
+    FROM (
+      SELECT g.run_id, g.world_id, CAST(SUM(g.people) AS BIGINT) AS people, CAST(SUM(g.aliases) AS BIGINT) AS aliases,
+        CAST(SUM(g.users) AS BIGINT) AS resolved_users, CAST(SUM(g.true_pairs) AS BIGINT) AS true_pairs,
+        CAST(SUM(g.linked_pairs) AS BIGINT) AS linked_pairs, CAST(SUM(g.right_pairs) AS BIGINT) AS right_pairs
+      FROM (
+        SELECT r.run_id, d.world_id, 1 AS people, COUNT(*) AS aliases, 0 AS users, {_PAIRS} AS true_pairs,
+          0 AS linked_pairs, 0 AS right_pairs
+        FROM {_LINKED} GROUP BY r.run_id, d.world_id, d.person_id
+        UNION ALL
+        SELECT r.run_id, d.world_id, 0, 0, 1, 0, {_PAIRS}, 0
+        FROM {_LINKED} GROUP BY r.run_id, d.world_id, a.resolved_user_id
+        UNION ALL
+        SELECT r.run_id, d.world_id, 0, 0, 0, 0, 0, {_PAIRS}
+        FROM {_LINKED} GROUP BY r.run_id, d.world_id, a.resolved_user_id, d.person_id
+      ) AS g GROUP BY g.run_id, g.world_id
+    ) AS t
+    """,
+)
+
+_TOUCH_OF_CREDIT = ("JOIN @touchpoint AS p ON p.run_key = t.run_key AND p.world_id = t.world_id"
+                    " AND p.person_id = t.person_id AND p.occurred_s = t.occurred_s AND p.touch_slot = t.touch_slot")
+_SALE_OF_CREDIT = ("JOIN @conversion AS c ON c.run_key = t.run_key AND c.world_id = t.world_id"
+                   " AND c.person_id = t.person_id AND c.decided_s = t.decided_s")
+
+_CREDIT = View(
+    "credit", "share of each sale that a model gives to each touch",
+    columns(
+        RUN_ID,
+        plain("model", "attribution model"),
+        WORLD, PERSON,
+        plain("order_id", "order credited", "c.order_id"),
+        moment("decided", "when the person decided"),
+        moment("reported", "when the sale was reported", "c.reported_s"),
+        moment("touched", "when the touch happened", "t.occurred_s"),
+        plain("touch_slot", "order among touches of the same second"),
+        coded("kind", "kind of touch", TOUCH_KINDS, "p.kind"),
+        named("channel", "channel of the touch", "channel", "p.channel"),
+        named("campaign", "campaign of the touch", "campaign", "p.campaign"),
+        named("creative", "creative of the touch", "creative", "p.creative"),
+        plain("share", "share of the sale, summing to 1 per sale and model"),
+        plain("credited_usd", "that share of the sale's value, units of the scenario's currency",
+              "t.share * c.value_micros / 1000000"),
+    ),
+    f"{run_of('credit')} {_TOUCH_OF_CREDIT} {_SALE_OF_CREDIT}",
+)
+
+_ATTRIBUTION = View(
+    "attribution", "sales and value credited to each channel by each model, against its spend",
+    columns(
+        GROUPED_RUN_ID,
+        plain("model", "attribution model"),
+        named("channel", "channel", "channel"),
+        plain("conversions", "sales credited, fractional"),
+        plain("value_usd", "value credited, units of the scenario's currency"),
+        money("spend", "what the channel cost us in the run", "COALESCE(s.spend_micros, 0)"),
+        plain("cac_usd", "spend per credited sale; NULL without one",
+              "CAST(COALESCE(s.spend_micros, 0) AS DOUBLE PRECISION) / 1000000 / NULLIF(t.conversions, 0)"),
+        plain("roas", "value credited per unit spent; NULL without spend",
+              "t.value_usd * 1000000 / NULLIF(s.spend_micros, 0)"),
+    ),
+    f"""
+    FROM (
+      SELECT r.run_id, t.run_key, t.model, p.channel, SUM(t.share) AS conversions,
+        SUM(t.share * c.value_micros) / 1000000 AS value_usd
+      {run_of('credit')} {_TOUCH_OF_CREDIT} {_SALE_OF_CREDIT}
+      GROUP BY r.run_id, t.run_key, t.model, p.channel
+    ) AS t LEFT JOIN (
+      SELECT r.run_key, l.channel, CAST(SUM(l.amount_micros) AS BIGINT) AS spend_micros
+      FROM @run AS r JOIN @ledger AS l ON l.run_key = r.run_key GROUP BY r.run_key, l.channel
+    ) AS s ON s.run_key = t.run_key AND s.channel = t.channel
+    """,
+)
+
+_TRUTH_CREDIT = View(
+    "truth_credit", "what each touch truly caused: sales lost if it is withheld",
+    columns(
+        RUN_ID,
+        plain("estimand", "M: the market frozen; W: the whole world again"),
+        WORLD, PERSON,
+        moment("touched", "when the touch happened", "t.occurred_s"),
+        plain("touch_slot", "order among touches of the same second"),
+        named("channel", "channel of the touch", "channel", "p.channel"),
+        named("campaign", "campaign of the touch", "campaign", "p.campaign"),
+        plain("sales_delta", "our sales with the touch, less without it"),
+        money("value", "value of the sales that the touch caused"),
+    ),
+    f"{run_of('truth_credit')} LEFT {_TOUCH_OF_CREDIT}",
+)
+
+_TRUTH_PEOPLE = View(
+    "truth_people", "traits of people that nobody can observe",
+    columns(
+        RUN_ID, WORLD, PERSON,
+        named("segment_at_start", "segment when the run began", "segment"),
+        plain("attention", "attention paid to ads"),
+        plain("price_sensitivity", "sensitivity to price"),
+        plain("urgency", "urgency of the need"),
+    ),
+    run_of("truth_person"),
+)
+
+_TRUTH_DEVICES = View(
+    "truth_devices", "whose device is behind each alias, beside the user that resolution made of it",
+    columns(
+        RUN_ID, WORLD, PERSON,
+        plain("device_index", "device of the person, from 0", "t.device"),
+        coded("kind", "kind of device", DEVICE_KINDS),
+        plain("alias_id", "its observed identifier"),
+        optional("resolved_user_id", "user that resolution made of it", "a.resolved_user_id"),
+        plain("match_confidence", "confidence of that match, 0-1", "a.match_confidence"),
+    ),
+    f"{run_of('device')} LEFT JOIN @alias AS a ON a.run_key = t.run_key AND a.world_id = t.world_id"
+    " AND a.alias_id = t.alias_id",
+)
+
+RUN_VIEWS = (_RUNS, _WORLDS)
+CREDIT_VIEWS = (_ATTRIBUTION, _CREDIT, _ALIASES, _POSSIBLE_ALIASES, _IDENTITY_QUALITY)
+TRUTH_VIEWS = (_TRUTH_PEOPLE, _TRUTH_DEVICES, _TRUTH_CREDIT)

@@ -1,0 +1,196 @@
+"""The analyst's views of auctions, bids and money."""
+
+from __future__ import annotations
+
+from gaelp_sim.store.code_names import DECISION_STATUSES, DEVICE_KINDS, EMAIL, IMPRESSION, US
+from gaelp_sim.store.view_parts import (
+    PERSON,
+    RUN_ID,
+    WORLD,
+    View,
+    ViewColumn,
+    coded,
+    columns,
+    date_of_day,
+    day_of,
+    hour_of_day,
+    moment,
+    money,
+    named,
+    optional,
+    plain,
+    run_of,
+)
+
+_CHANNEL = named("channel", "channel", "channel")
+_CAMPAIGN = named("campaign", "campaign", "campaign")
+_SIGNAL = named("signal", "query class or audience signal", "signal")
+_ADVERTISER = named("advertiser", "advertiser", "advertiser")
+_DAY = plain("day", "day since the run's clock began, from 0")
+_HOUR = plain("hour", "hour since the run's clock began, from 0")
+_HOUR_START = moment("hour_start", "when that hour begins", "(r.start_s + CAST(t.hour AS BIGINT) * 3600)")
+
+
+def _rate(name: str, meaning: str, of: str, among: str) -> ViewColumn:
+    return plain(name, f"{meaning}; NULL if there were none",
+                 f"CAST({of} AS DOUBLE PRECISION) / NULLIF({among}, 0)")
+
+
+_DECISIONS = View(
+    "decisions", "our bid decisions, with the person behind each",
+    columns(
+        RUN_ID, WORLD, PERSON,
+        moment("decided", "when the opportunity came up", "t.occurred_s"),
+        day_of("t.occurred_s"), hour_of_day("t.occurred_s"),
+        optional("resolved_user_id", "resolved user at the time"),
+        optional("alias_id", "observed identifier of the device"),
+        _CHANNEL, _SIGNAL, _CAMPAIGN,
+        coded("device", "kind of device", DEVICE_KINDS),
+        plain("round", "the person's k-th opportunity of the hour"),
+        plain("clearing_order", "place in the order in which the hour cleared"),
+        plain("participate", "1 if we entered the auction"),
+        optional("level", "bid level chosen"),
+        named("creative", "creative offered", "creative"),
+        plain("propensity", "probability of (participate, level, creative) under the policy that decided"),
+        money("bid", "bid, per click or per thousand impressions", none=True),
+        coded("status", "what became of it", DECISION_STATUSES),
+        money("price", "clearing price, per click or per thousand impressions", none=True),
+        money("charge", "what we were charged", none=True),
+        money("min_bid_to_win", "lowest bid that would have won, where the mechanism tells it", "t.min_to_win_micros",
+              none=True),
+        plain("policy_version", "version of the policy that decided"),
+        plain("features", "what the policy saw: 41 float32, little-endian; empty where not logged"),
+    ),
+    run_of("decision"),
+)
+
+_AUCTIONS = View(
+    "auctions_hourly", "auctions by hour, channel and advertiser",
+    columns(
+        RUN_ID, WORLD, _HOUR, _HOUR_START,
+        plain("day", _DAY.meaning, "t.hour / 24"),
+        hour_of_day("(r.start_s + CAST(t.hour AS BIGINT) * 3600)"),
+        _CHANNEL, _ADVERTISER,
+        plain("opportunities", "auctions held"),
+        plain("wins", "auctions that the advertiser won"),
+        _rate("win_rate", "wins per opportunity", "t.wins", "t.opportunities"),
+        plain("clicks", "clicks on the wins"),
+        money("spend", "what the wins cost the advertiser"),
+        money("price_q25", "lower quartile of the clearing prices of its wins", none=True),
+        money("price_q50", "median of the clearing prices of its wins", none=True),
+        money("price_q75", "upper quartile of the clearing prices of its wins", none=True),
+    ),
+    run_of("auction_hour"),
+)
+
+_BID_SHEETS = View(
+    "bid_sheets", "the bid levels our agent wrote for each hour, channel and signal",
+    columns(
+        RUN_ID, WORLD, _HOUR, _HOUR_START, _CHANNEL, _SIGNAL,
+        optional("level", "bid level"),
+        money("bid", "bid, per click or per thousand impressions", none=True),
+        money("budget", "budget set aside", none=True),
+        plain("policy_version", "version of the policy that wrote it"),
+    ),
+    run_of("bid_sheet"),
+)
+
+_BUDGETS = View(
+    "budgets_daily", "budgets by day: limit, spent, when exhausted",
+    columns(
+        RUN_ID, WORLD, _DAY, date_of_day(), _ADVERTISER,
+        named("campaign", "campaign; NULL for the advertiser's total", "campaign"),
+        money("limit", "limit of the day; NULL without one", none=True),
+        money("spent", "spent that day"),
+        _rate("spent_share", "spent / limit", "t.spent_micros", "NULLIF(t.limit_micros, -1)"),
+        moment("exhausted", "when the budget ran out"),
+    ),
+    run_of("budget_day"),
+)
+
+_CHARGES = View(
+    "charges", "the ledger: every charge to us",
+    columns(
+        RUN_ID, WORLD, PERSON,
+        moment("charged", "when the charge arose", "t.occurred_s"),
+        plain("touch_slot", "order among touches of the same second"),
+        day_of("t.occurred_s"), _CAMPAIGN, _CHANNEL,
+        money("amount", "the charge"),
+    ),
+    run_of("ledger"),
+)
+
+_LEDGER_DAILY = View(
+    "ledger_daily", "our charges by day, campaign and channel",
+    columns(
+        RUN_ID, WORLD, _DAY, date_of_day(), _CAMPAIGN, _CHANNEL,
+        plain("charges", "how many charges"),
+        money("amount", "their sum"),
+    ),
+    """
+    FROM (
+      SELECT r.run_key, l.world_id, (l.occurred_s - r.start_s) / 86400 AS day, l.campaign, l.channel,
+        COUNT(*) AS charges, CAST(SUM(l.amount_micros) AS BIGINT) AS amount_micros
+      FROM @run AS r JOIN @ledger AS l ON l.run_key = r.run_key
+      GROUP BY r.run_key, l.world_id, (l.occurred_s - r.start_s) / 86400, l.campaign, l.channel
+    ) AS t JOIN @run AS r ON r.run_key = t.run_key
+    """,
+)
+
+# Our spend comes from the ledger, which owned channels (e-mail) fill too; rivals' from the hourly auctions.
+_CHANNEL_DAILY = View(
+    "channel_daily", "channels by day and advertiser: opportunities, wins, clicks, spend",
+    columns(
+        RUN_ID, WORLD, _DAY, date_of_day(), _CHANNEL, _ADVERTISER,
+        plain("opportunities", "auctions held"),
+        plain("wins", "auctions that the advertiser won"),
+        _rate("win_rate", "wins per opportunity", "t.wins", "t.opportunities"),
+        plain("clicks", "clicks on the wins"),
+        plain("charges", "charges in our ledger; 0 for rivals"),
+        money("spend", "what the channel cost the advertiser that day"),
+    ),
+    f"""
+    FROM (
+      SELECT u.run_key, u.world_id, u.day, u.channel, u.advertiser,
+        CAST(SUM(u.opportunities) AS BIGINT) AS opportunities, CAST(SUM(u.wins) AS BIGINT) AS wins,
+        CAST(SUM(u.clicks) AS BIGINT) AS clicks, CAST(SUM(u.charges) AS BIGINT) AS charges,
+        CAST(SUM(u.spend_micros) AS BIGINT) AS spend_micros
+      FROM (
+        SELECT r.run_key, h.world_id, h.hour / 24 AS day, h.channel, h.advertiser, h.opportunities, h.wins, h.clicks,
+          0 AS charges, CASE WHEN h.advertiser = {US} THEN 0 ELSE h.spend_micros END AS spend_micros
+        FROM @run AS r JOIN @auction_hour AS h ON h.run_key = r.run_key
+        UNION ALL
+        SELECT r.run_key, l.world_id, (l.occurred_s - r.start_s) / 86400, l.channel, {US}, 0, 0, 0, 1, l.amount_micros
+        FROM @run AS r JOIN @ledger AS l ON l.run_key = r.run_key
+      ) AS u
+      GROUP BY u.run_key, u.world_id, u.day, u.channel, u.advertiser
+    ) AS t JOIN @run AS r ON r.run_key = t.run_key
+    """,
+)
+
+_CAMPAIGN_DAILY = View(
+    "campaign_daily", "our campaigns by day: impressions, e-mails, clicks, spend against budget",
+    columns(
+        RUN_ID, WORLD, _DAY, date_of_day(), _CAMPAIGN, _CHANNEL,
+        plain("impressions", "impressions"),
+        plain("emails", "e-mails"),
+        plain("clicks", "clicks on either"),
+        money("spend", "what they cost us"),
+        money("limit", "the campaign's limit of that day; NULL without one",
+              "(SELECT b.limit_micros FROM @budget_day AS b WHERE b.run_key = t.run_key AND b.world_id = t.world_id"
+              f" AND b.day = t.day AND b.advertiser = {US} AND b.campaign = t.campaign)", none=True),
+    ),
+    f"""
+    FROM (
+      SELECT r.run_key, p.world_id, (p.occurred_s - r.start_s) / 86400 AS day, p.campaign, p.channel,
+        SUM(CASE WHEN p.kind = {IMPRESSION} THEN 1 ELSE 0 END) AS impressions,
+        SUM(CASE WHEN p.kind = {EMAIL} THEN 1 ELSE 0 END) AS emails, SUM(p.clicked) AS clicks,
+        CAST(SUM(CASE WHEN p.price_micros > 0 THEN p.price_micros ELSE 0 END) AS BIGINT) AS spend_micros
+      FROM @run AS r JOIN @touchpoint AS p ON p.run_key = r.run_key
+      WHERE p.advertiser = {US} AND p.campaign <> -1
+      GROUP BY r.run_key, p.world_id, (p.occurred_s - r.start_s) / 86400, p.campaign, p.channel
+    ) AS t JOIN @run AS r ON r.run_key = t.run_key
+    """,
+)
+
+MARKET_VIEWS = (_CHANNEL_DAILY, _CAMPAIGN_DAILY, _DECISIONS, _AUCTIONS, _BID_SHEETS, _BUDGETS, _CHARGES, _LEDGER_DAILY)
