@@ -1,0 +1,78 @@
+# On a fresh machine: `make run` installs the core into .venv and simulates the flagship; `make test` installs what the
+# tests need, Postgres too, and runs them. A stamp file per set of packages keeps a second call from installing again.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check --no-input install -q -c constraints.txt
+DECLARED := pyproject.toml constraints.txt
+WORKERS ?= 2
+
+.PHONY: run install test lint bench crash campaigns postgres clean
+
+run: $(VENV)/core.stamp
+	$(BIN)/gaelp run scenarios/parental_controls.yaml
+	@echo
+	@echo 'Try next:'
+	@echo '  $(BIN)/gaelp query "SELECT stage, COUNT(*) FROM journeys GROUP BY 1"'
+	@echo '  $(BIN)/gaelp query --list'
+	@echo '  $(BIN)/gaelp verify realism @last'
+
+install: $(VENV)/all.stamp
+
+test: $(VENV)/test.stamp postgres
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+lint: $(VENV)/lint.stamp
+	$(BIN)/ruff check .
+	rm -rf build/house && mkdir -p build/house && cp -r gaelp_sim build/house/
+	cp -r cli build/house/gaelp_sim/cli && cp -r migrations build/house/gaelp_sim/migrations
+	cd build/house && ../../$(BIN)/mypy --cache-dir ../mypy -p gaelp_sim
+
+bench: $(VENV)/test.stamp
+	$(BIN)/python -m benchmarks
+
+crash: $(VENV)/test.stamp postgres
+	$(BIN)/python -m pytest -m campaign tests/crash
+
+campaigns: $(VENV)/test.stamp postgres
+	$(BIN)/python -m pytest -m campaign
+
+clean:
+	rm -rf build dist $(VENV)/*.stamp
+
+# Postgres is needed by some tests only: where it can't be installed from here, they are skipped, and this says so.
+postgres:
+	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null; then \
+		exit 0; \
+	elif ! command -v apt-get >/dev/null; then \
+		echo 'No PostgreSQL here: its tests will be skipped. Install the server with your package manager.'; \
+	elif [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends postgresql; \
+	elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then \
+		sudo apt-get update -qq && sudo DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends postgresql; \
+	else \
+		echo 'No PostgreSQL here: its tests will be skipped. Install it with: sudo apt-get install postgresql'; \
+	fi
+
+# A half-made environment (a Python without ensurepip, say) has no pip: it is made again.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'gaelp-sim needs Python 3.11 or later; name one: make run PYTHON=python3.12'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/core.stamp: $(DECLARED) | $(BIN)/pip
+	$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/all.stamp: $(DECLARED) | $(BIN)/pip
+	$(INSTALL) -e '.[postgres]'
+	@touch $@ $(VENV)/core.stamp
+
+$(VENV)/test.stamp: $(DECLARED) | $(BIN)/pip
+	$(INSTALL) -e '.[test]'
+	@touch $@ $(VENV)/core.stamp
+
+$(VENV)/lint.stamp: $(DECLARED) | $(BIN)/pip
+	$(INSTALL) -e '.[test,lint]'
+	@touch $@ $(VENV)/core.stamp $(VENV)/test.stamp
