@@ -7,19 +7,23 @@ state.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gaelp_sim.events import Floats
 from gaelp_sim.scenario.schema import Channel, Scenario, Segment, Signal, StageRates, StageShares
 from gaelp_sim.units import SECONDS_PER_DAY
 
+Singles = NDArray[np.float32]
+
 STAGES = 4
 SEGMENT_COLUMNS = 3
 TRAITS = SEGMENT_COLUMNS + 3
-"""Rows of `Beliefs.traits`: three segment probabilities, then attention, price sensitivity, urgency."""
+"""Three segment probabilities, then attention, price sensitivity, urgency."""
 EVIDENCE_HALF_LIFE_DAYS = 7.0
 """Evidence on the stage fades about as fast as people change stage; our own choice."""
 EVIDENCE_MAX = 20.0
@@ -32,25 +36,24 @@ CLICK_FLOOR = 1e-6
 
 @dataclass(frozen=True)
 class Beliefs:
-    """Lookup tables for estimates; `place` is channel x signal_size + signal."""
+    """Lookup tables for estimates, float32; `place` is channel x signal_size + signal."""
 
     signal_size: int
-    evidence: Floats
+    evidence: Singles
     """(2, places, 3): log likelihood ratios of AWARE, CONSIDERING, INTENT against UNAWARE; [1] where clicked."""
-    stage_prior: Floats
-    """(4,): shares of people by stage at the start."""
-    stage_given: Floats
-    """(4, places): P(stage | an opportunity of this channel and signal)."""
-    traits: Floats
-    """(6, 4, places): segment probabilities and expected traits given stage and place."""
-    examined: Floats
-    """(channels,): probability that an impression is looked at."""
-    goodwill_view: Floats
-    """(channels,): goodwill that an unclicked impression adds in expectation."""
-    goodwill_click: float
-    goodwill_email: float
-    halves_per_second: tuple[float, float, float]
-    """Decay rates, in halvings per second, of fatigue, goodwill and evidence."""
+    stage_prior: Singles
+    """(4, 1): shares of people by stage at the start."""
+    given: Singles
+    """(4 + 24, places): P(stage | an opportunity of this channel and signal); then, for each trait (three segment
+    probabilities, attention, price sensitivity, urgency), its expectation given each stage and the place."""
+    examined: Singles
+    """(2, channels): probability that an impression was looked at, [1] where clicked."""
+    goodwill: Singles
+    """(2, channels): goodwill that an impression adds in expectation, [1] where clicked."""
+    goodwill_email: Singles
+    """(2,): goodwill that an e-mail adds in expectation, [1] where clicked."""
+    decay_per_second: Singles
+    """(3, 1): exponents of decay of recent touches (fatigue), goodwill and evidence; below 0."""
     timeout_s: int
     """Silence after which a journey counts as ended."""
 
@@ -64,37 +67,48 @@ class Beliefs:
         codes = signal_codes or [range(len(channel.signals)) for channel in scenario.channels]
         size = 1 + max(max(row) for row in codes)
         joint = _joint_shares(scenario)
-        within = joint / joint.sum(0)
-        chance = _likelihoods(scenario, codes, size)
-        by_stage = (chance * within).sum(1)
-        response, channels = scenario.response, scenario.channels
-        examined = np.array([channel.examined for channel in channels])
+        stages, within = joint.sum(0), joint / joint.sum(0)
+        chance = _likelihoods(scenario, codes, size) * within
+        by_stage = chance.sum(1)
+        stage_given = by_stage * stages / (by_stage * stages).sum(1, keepdims=True)
+        traits = _traits(scenario.population.segments, chance)
         return Beliefs(
             signal_size=size,
-            evidence=_evidence(scenario, by_stage, within, size=size),
-            stage_prior=joint.sum(0),
-            stage_given=_normalised(by_stage * joint.sum(0)).T.copy(),
-            traits=_traits(scenario.population.segments, chance * within),
-            examined=examined,
-            goodwill_view=examined * [channel.view_adds_goodwill for channel in channels],
-            goodwill_click=response.click_adds_goodwill,
-            goodwill_email=scenario.email.view_adds_goodwill * scenario.email.open_rate if scenario.email else 0.0,
-            halves_per_second=_halves(response.fatigue_half_life_days, response.goodwill_half_life_days),
+            evidence=_evidence(scenario, by_stage, within, size=size).astype(np.float32),
+            stage_prior=stages.astype(np.float32)[:, None],
+            given=np.concatenate([stage_given.T, traits]).astype(np.float32),
+            examined=_examined(scenario).astype(np.float32),
+            goodwill=_goodwill(scenario).astype(np.float32),
+            goodwill_email=_goodwill_email(scenario).astype(np.float32),
+            decay_per_second=_decay_per_second(scenario).astype(np.float32)[:, None],
             timeout_s=round(scenario.timeout.days * SECONDS_PER_DAY),
         )
 
 
-def _halves(fatigue_days: float, goodwill_days: float) -> tuple[float, float, float]:
-    days = (fatigue_days, goodwill_days, EVIDENCE_HALF_LIFE_DAYS)
-    return tuple(1 / (value * SECONDS_PER_DAY) for value in days)  # type: ignore[return-value]
+def _decay_per_second(scenario: Scenario) -> Floats:
+    response = scenario.response
+    days = (response.fatigue_half_life_days, response.goodwill_half_life_days, EVIDENCE_HALF_LIFE_DAYS)
+    return np.array([-math.log(2) / (value * SECONDS_PER_DAY) for value in days])
+
+
+def _examined(scenario: Scenario) -> Floats:
+    unclicked = [channel.examined for channel in scenario.channels]
+    return np.array([unclicked, np.ones(len(unclicked))])
+
+
+def _goodwill(scenario: Scenario) -> Floats:
+    viewed = [channel.examined * channel.view_adds_goodwill for channel in scenario.channels]
+    return np.array([viewed, [scenario.response.click_adds_goodwill] * len(viewed)])
+
+
+def _goodwill_email(scenario: Scenario) -> Floats:
+    email = scenario.email
+    viewed = email.open_rate * email.view_adds_goodwill if email else 0.0
+    return np.array([viewed, scenario.response.click_adds_goodwill])
 
 
 def _by_stage(values: StageRates | StageShares) -> Floats:
     return np.array([values.unaware, values.aware, values.considering, values.intent])
-
-
-def _normalised(weights: Floats) -> Floats:
-    return weights / weights.sum(-1, keepdims=True)
 
 
 def _joint_shares(scenario: Scenario) -> Floats:
@@ -103,7 +117,7 @@ def _joint_shares(scenario: Scenario) -> Floats:
     shares = np.array([max(segment.share, CLICK_FLOOR) * _by_stage(segment.start) for segment in segments])
     floor = STAGE_FLOOR * np.array([max(segment.share, CLICK_FLOOR) for segment in segments])
     joint = np.maximum(shares, floor[:, None])
-    return joint / joint.sum()
+    return np.asarray(joint / joint.sum())
 
 
 def _likelihoods(scenario: Scenario, codes: Sequence[Sequence[int]], size: int) -> Floats:
@@ -115,7 +129,7 @@ def _likelihoods(scenario: Scenario, codes: Sequence[Sequence[int]], size: int) 
             table[c * size + code] = [_rate(channel, signal, segment) for segment in segments]
     most = table.max((1, 2), keepdims=True)
     relative = np.divide(table, most, out=np.ones_like(table), where=most > 0)
-    return np.maximum(relative, LIKELIHOOD_FLOOR)
+    return np.asarray(np.maximum(relative, LIKELIHOOD_FLOOR))
 
 
 def _rate(channel: Channel, signal: Signal, segment: Segment) -> Floats:
@@ -131,15 +145,15 @@ def _evidence(scenario: Scenario, by_stage: Floats, within: Floats, *, size: int
     clicked = np.repeat(np.clip(rates, CLICK_FLOOR, 0.99), size, axis=0)
     # A look without a click says next to nothing, so a lost auction and an unclicked impression weigh the same.
     logs = np.log(np.stack([by_stage, by_stage * clicked]))
-    return np.clip(logs[:, :, 1:] - logs[:, :, :1], -EVIDENCE_MAX, EVIDENCE_MAX)
+    return np.asarray(np.clip(logs[:, :, 1:] - logs[:, :, :1], -EVIDENCE_MAX, EVIDENCE_MAX))
 
 
 def _traits(segments: Sequence[Segment], weights: Floats) -> Floats:
-    """Segment probabilities and expected traits, (6, 4, places), of weights (places, segments, 4)."""
+    """Segment probabilities and expected traits, (6 x 4, places), of weights (places, segments, 4)."""
     posterior = weights / weights.sum(1, keepdims=True)
     values = np.zeros((TRAITS, len(segments)))
     for code, segment in enumerate(segments):
         values[SEGMENT_COLUMNS:, code] = segment.attention, segment.price_sensitivity, segment.urgency
         if code < SEGMENT_COLUMNS:
             values[code, code] = 1.0
-    return np.einsum("tz,pzs->tsp", values, posterior)
+    return np.asarray(np.einsum("tz,pzs->tsp", values, posterior).reshape(TRAITS * STAGES, -1))

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gaelp_sim.events import NONE, Bools, Column, Columns, FatigueFamily, Floats, Ints
-from gaelp_sim.observe.beliefs import EVIDENCE_MAX, Beliefs
+from gaelp_sim.events import NONE, Bools, Column, Columns, FatigueFamily, Ints
+from gaelp_sim.observe.beliefs import EVIDENCE_MAX, Beliefs, Singles
 
 SLOTS = 4
 ACCOUNT = 0
@@ -40,9 +41,11 @@ RECORD = np.dtype(
         ("last_signal", "i1"),
     ]
 )
+WORDS = RECORD.itemsize // 8
 TIMES = ("first_s", "last_s", "last_click_s", "journey_s", "recent_s")
 SUMS = ("spend_micros", "impressions", "clicks", "emails", "losses", "recent_teach", "recent_offer", "recent_clicks")
 Records = NDArray[np.void]
+Codes = NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,7 @@ class Memory:
     @staticmethod
     def empty(people: int, beliefs: Beliefs) -> Memory:
         """Nothing remembered of anybody."""
-        records = np.zeros((people, SLOTS), RECORD)
-        for name in (*TIMES, "last_signal"):
-            records[name] = NONE
-        return Memory(beliefs, records)
+        return Memory(beliefs, _blank(people * SLOTS).reshape(people, SLOTS))
 
     def __len__(self) -> int:
         return len(self.records)
@@ -66,10 +66,17 @@ class Memory:
     def __getitem__(self, name: str) -> Column:
         return self.records[name]
 
-    @property
-    def flat(self) -> Records:
-        """The records in one row, at index row x SLOTS + slot; a view."""
-        return self.records.reshape(-1)
+    def take(self, at: Ints) -> Records:
+        """Copies of the records at indices row x SLOTS + slot, (n,)."""
+        return self._words().take(at, axis=0).view(RECORD)[:, 0]
+
+    def put(self, at: Ints, records: Records) -> None:
+        """Write records back to where `take` found them; indices are unique."""
+        self._words()[at] = records.view(np.int64).reshape(-1, WORDS)
+
+    def _words(self) -> Ints:
+        # Numpy moves rows of integers some ten times faster than structured records.
+        return self.records.view(np.int64).reshape(-1, WORDS)
 
 
 @dataclass(frozen=True)
@@ -79,9 +86,9 @@ class Impressions(Columns):
     rows: Ints
     slots: Ints
     second: Ints
-    channel: Column
-    signal: Column
-    family: Column
+    channel: Codes
+    signal: Codes
+    family: Codes
     """`FatigueFamily` of the creative."""
     charge_micros: Ints
     clicked: Bools
@@ -94,8 +101,8 @@ class Losses(Columns):
     rows: Ints
     slots: Ints
     second: Ints
-    channel: Column
-    signal: Column
+    channel: Codes
+    signal: Codes
 
 
 @dataclass(frozen=True)
@@ -105,51 +112,47 @@ class Emails(Columns):
     rows: Ints
     slots: Ints
     second: Ints
-    channel: Column
+    channel: Codes
     charge_micros: Ints
     clicked: Bools
 
 
 def remember_impressions(memory: Memory, shown: Impressions) -> None:
     """Add impressions, with their charges and clicks, to the memory in place."""
-    beliefs, flat = memory.beliefs, memory.flat
-    at = shown.rows * SLOTS + shown.slots
-    records = flat[at]
+    beliefs, at = memory.beliefs, shown.rows * SLOTS + shown.slots
+    records = memory.take(at)
+    clicked = shown.clicked.astype(np.int64)
     _age(records, shown.second, beliefs)
-    _touch(records, shown, beliefs)
+    _touch(records, shown, beliefs.timeout_s)
     records["impressions"] += 1
-    seen = np.where(shown.clicked, 1.0, beliefs.examined[shown.channel])
+    seen = beliefs.examined[clicked, shown.channel]
     teach = shown.family == FatigueFamily.TEACH
-    records["recent_teach"] += np.where(teach, seen, 0.0).astype(np.float32)
-    records["recent_offer"] += np.where(teach, 0.0, seen).astype(np.float32)
-    gain = np.where(shown.clicked, beliefs.goodwill_click, beliefs.goodwill_view[shown.channel])
-    records["goodwill"] += gain.astype(np.float32)
-    _weigh(records, shown, shown.clicked.astype(np.int64), beliefs=beliefs)
-    flat[at] = records
+    records["recent_teach"] += seen * teach
+    records["recent_offer"] += seen * ~teach
+    records["goodwill"] += beliefs.goodwill[clicked, shown.channel]
+    _weigh(records, shown, clicked, beliefs=beliefs)
+    memory.put(at, records)
 
 
 def remember_losses(memory: Memory, lost: Losses) -> None:
     """Add opportunities that went to somebody else to the memory in place; they are no touches of ours."""
-    flat = memory.flat
     at = lost.rows * SLOTS + lost.slots
-    records = flat[at]
+    records = memory.take(at)
     _age(records, lost.second, memory.beliefs)
     records["losses"] += 1
     _weigh(records, lost, 0, beliefs=memory.beliefs)
-    flat[at] = records
+    memory.put(at, records)
 
 
 def remember_emails(memory: Memory, sent: Emails) -> None:
     """Add e-mails, with their costs and clicks, to the memory in place."""
-    beliefs, flat = memory.beliefs, memory.flat
-    at = sent.rows * SLOTS + sent.slots
-    records = flat[at]
+    beliefs, at = memory.beliefs, sent.rows * SLOTS + sent.slots
+    records = memory.take(at)
     _age(records, sent.second, beliefs)
-    _touch(records, sent, beliefs)
+    _touch(records, sent, beliefs.timeout_s)
     records["emails"] += 1
-    gain = np.where(sent.clicked, beliefs.goodwill_click, beliefs.goodwill_email)
-    records["goodwill"] += gain.astype(np.float32)
-    flat[at] = records
+    records["goodwill"] += beliefs.goodwill_email[sent.clicked.astype(np.int64)]
+    memory.put(at, records)
 
 
 def merge_on_login(memory: Memory, rows: Ints, device_slots: Ints) -> None:
@@ -159,11 +162,10 @@ def merge_on_login(memory: Memory, rows: Ints, device_slots: Ints) -> None:
     The joint order of the last three channels is not stored: the one touched later gives its own, the other fills up.
     """
     moving = device_slots != ACCOUNT
-    flat, start = memory.flat, rows[moving] * SLOTS
-    other_at = start + device_slots[moving]
-    account, other = flat[start], flat[other_at]
-    flat[start] = _joined(account, other, memory.beliefs)
-    flat[other_at] = _empty_record()
+    account_at = rows[moving] * SLOTS
+    device_at = account_at + device_slots[moving]
+    memory.put(account_at, _joined(memory.take(account_at), memory.take(device_at), memory.beliefs))
+    memory.put(device_at, _blank(len(device_at)))
 
 
 def to_arrays(memory: Memory) -> dict[str, Column]:
@@ -179,23 +181,25 @@ def from_arrays(arrays: Mapping[str, Column], beliefs: Beliefs) -> Memory:
     return memory
 
 
-def halved(elapsed_s: Ints, halves_per_second: float) -> Floats:
-    """Factor by which a value shrinks in `elapsed_s` seconds."""
-    return np.exp2(elapsed_s * -halves_per_second)
+def decay(elapsed_s: Ints, beliefs: Beliefs) -> Singles:
+    """Factors by which recent touches, goodwill and evidence shrink in `elapsed_s` seconds, float32 (3, n)."""
+    factors: Singles = np.exp(elapsed_s.astype(np.float32) * beliefs.decay_per_second)
+    return factors
 
 
-def _empty_record() -> Records:
+def _blank(count: int) -> Records:
     record = np.zeros((), RECORD)
     for name in (*TIMES, "last_signal"):
         record[name] = NONE
-    return record
+    words = np.empty((count, WORDS), np.int64)
+    words[:] = record[None].view(np.int64)
+    return words.view(RECORD)[:, 0]
 
 
 def _age(records: Records, second: Ints, beliefs: Beliefs) -> None:
     """Bring the decaying values to `second`; an event that comes late counts as of the latest one."""
     now = np.maximum(records["recent_s"], second)
-    elapsed_s = now - records["recent_s"]
-    fatigue, goodwill, evidence = (halved(elapsed_s, rate).astype(np.float32) for rate in beliefs.halves_per_second)
+    fatigue, goodwill, evidence = decay(now - records["recent_s"], beliefs)
     for name in ("recent_teach", "recent_offer", "recent_clicks"):
         records[name] *= fatigue
     records["goodwill"] *= goodwill
@@ -203,27 +207,29 @@ def _age(records: Records, second: Ints, beliefs: Beliefs) -> None:
     records["recent_s"] = now
 
 
-def _touch(records: Records, touch: Impressions | Emails, beliefs: Beliefs) -> None:
+def _touch(records: Records, touch: Impressions | Emails, timeout_s: int) -> None:
     """What an impression and an e-mail have in common: times, money, click and channel."""
     second, last_s = touch.second, records["last_s"]
-    fresh = (last_s < 0) | (second - last_s > beliefs.timeout_s)
-    records["journey_s"] = np.where(fresh, second, records["journey_s"])
+    # NONE as the last touch is 56 years of silence.
+    fresh = second - last_s > timeout_s
+    np.copyto(records["journey_s"], second, where=fresh)
     records["first_s"] = _earliest(records["first_s"], second)
     records["last_s"] = np.maximum(last_s, second)
     records["spend_micros"] += touch.charge_micros
     records["clicks"] += touch.clicked
     records["recent_clicks"] += touch.clicked
-    records["last_click_s"] = np.where(touch.clicked, np.maximum(records["last_click_s"], second), records["last_click_s"])
-    channels = records["last_channels"]
-    pushed = np.concatenate([touch.channel[:, None] + 1, channels[:, :2]], axis=1)
-    records["last_channels"] = np.where(touch.channel[:, None] >= 0, pushed, channels)
+    np.maximum(records["last_click_s"], second, out=records["last_click_s"], where=touch.clicked)
+    channels, told = records["last_channels"], touch.channel >= 0
+    for newer in (1, 0):
+        np.copyto(channels[:, newer + 1], channels[:, newer], where=told)
+    np.copyto(channels[:, 0], touch.channel + 1, where=told, casting="same_kind")
 
 
 def _weigh(records: Records, seen: Impressions | Losses, clicked: Ints | int, *, beliefs: Beliefs) -> None:
     """Add what an opportunity's channel, signal and click tell of the stage."""
     place = seen.channel.astype(np.int64) * beliefs.signal_size + seen.signal
     sums = records["evidence"] + beliefs.evidence[clicked, place]
-    records["evidence"] = np.clip(sums, -EVIDENCE_MAX, EVIDENCE_MAX)
+    records["evidence"] = np.minimum(np.maximum(sums, -EVIDENCE_MAX), EVIDENCE_MAX)
     records["last_signal"] = seen.signal
 
 
@@ -263,4 +269,5 @@ def _joined_journey(account: Records, other: Records, timeout_s: int) -> Ints:
     later = np.maximum(account["journey_s"], other["journey_s"])
     earlier = np.minimum(account["journey_s"], other["journey_s"])
     earlier_last = np.where(account["journey_s"] <= other["journey_s"], account["last_s"], other["last_s"])
-    return np.where((earlier >= 0) & (later - earlier_last <= timeout_s), earlier, later)
+    joins = (earlier >= 0) & (later - earlier_last <= timeout_s)
+    return np.where(joins, earlier, later)
