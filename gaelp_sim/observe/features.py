@@ -18,12 +18,17 @@ EPOCH_WEEKDAY = 3
 """1970-01-01 was a Thursday; Monday is 0."""
 
 _CHANNELS = slice(COLUMN["last_channel_1"], COLUMN["last_channel_3"] + 1)
+_SCALED = slice(COLUMN["days_since_first_touch"], COLUMN["total_spend_on_user_usd"] + 1)
+_UNITS = np.array([SECONDS_PER_DAY, 1, SECONDS_PER_HOUR, SECONDS_PER_HOUR, MICROS_PER_UNIT], np.float32)[:, None]
+"""What one unit of each scaled column is in seconds or micros."""
 _COUNTS = slice(COLUMN["impressions"], COLUMN["competitor_exposures"] + 1)
 _STAGES = slice(COLUMN["stage_unaware"], COLUMN["stage_intent"] + 1)
 _SEGMENTS = slice(COLUMN["segment_0"], COLUMN["segment_0"] + SEGMENT_COLUMNS)
 _TRAITS = slice(COLUMN["segment_0"], COLUMN["urgency"] + 1)
+_CODES = slice(COLUMN["device"], COLUMN["signal"] + 1)
 _CLOCK = slice(COLUMN["hour_sin"], COLUMN["weekday"] + 1)
 _STANDING = slice(COLUMN["avg_cpc_trend"], COLUMN["pacing"] + 1)
+_TIMES = ("first_s", "last_s", "last_click_s", "journey_s")
 
 
 def _clock_table() -> Singles:
@@ -122,14 +127,16 @@ def _remembered(records: Records, factor: Singles) -> Singles:
 
 def _fill_history(sheet: Singles, records: Records, second: Ints, *, timeout_s: int) -> None:
     # NONE reads as 56 years ago: no touch is no running journey, and ranges turn the hours into "never".
-    first_days, journey_days = ((second - records[name]) / SECONDS_PER_DAY for name in ("first_s", "journey_s"))
-    silent_s = second - records["last_s"]
+    first_s, silent_s, click_s, journey_s = (second - records[name] for name in _TIMES)
     sheet[_CHANNELS] = records["last_channels"].T
-    sheet[COLUMN["days_since_first_touch"]] = first_days * (records["first_s"] >= 0)
-    sheet[COLUMN["days_in_journey"]] = (np.floor(journey_days) + 1) * (silent_s <= timeout_s)
-    sheet[COLUMN["hours_since_last_touch"]] = silent_s / SECONDS_PER_HOUR
-    sheet[COLUMN["hours_since_last_click"]] = (second - records["last_click_s"]) / SECONDS_PER_HOUR
-    sheet[COLUMN["total_spend_on_user_usd"]] = records["spend_micros"] / MICROS_PER_UNIT
+    np.multiply(first_s, records["first_s"] >= 0, out=sheet[COLUMN["days_since_first_touch"]], casting="same_kind")
+    np.floor_divide(journey_s, SECONDS_PER_DAY, out=journey_s)
+    journey_s += 1
+    np.multiply(journey_s, silent_s <= timeout_s, out=sheet[COLUMN["days_in_journey"]], casting="same_kind")
+    sheet[COLUMN["hours_since_last_touch"]] = silent_s
+    sheet[COLUMN["hours_since_last_click"]] = click_s
+    sheet[COLUMN["total_spend_on_user_usd"]] = records["spend_micros"]
+    sheet[_SCALED] /= _UNITS
     for column, name in enumerate(("impressions", "clicks", "emails", "losses"), _COUNTS.start):
         sheet[column] = records[name]
 
@@ -145,8 +152,9 @@ def _fill_trend(sheet: Singles, records: Records, factor: Singles) -> None:
 def _fill_place(sheet: Singles, context: Context) -> None:
     """The opportunity itself, the clock, and how market and budget stand."""
     sheet[COLUMN["on_list"]] = context.on_list
-    for name, code in (("device", context.device), ("channel", context.channel), ("signal", context.signal)):
-        np.add(code, 1, out=sheet[COLUMN[name]], casting="unsafe")
+    for column, code in enumerate((context.device, context.channel, context.signal), _CODES.start):
+        sheet[column] = code
+    sheet[_CODES] += 1
     hours = (context.second + context.utc_offset_s) // SECONDS_PER_HOUR
     sheet[_CLOCK] = CLOCK.take(hours % HOURS_PER_WEEK, axis=1)
     sheet[_STANDING] = _standing_block(context.standing).take(context.standing_row, axis=1)
@@ -160,19 +168,16 @@ def _standing_block(standing: Standing) -> Singles:
     block[0] = standing.avg_cpc_trend
     block[1] = standing.competitor_aggression
     block[2] = standing.seasonality
-    block[3] = _usd_left(standing.daily_remaining_micros)
-    block[4] = _usd_left(standing.monthly_remaining_micros)
+    for row, left_micros in enumerate((standing.daily_remaining_micros, standing.monthly_remaining_micros), 3):
+        block[row] = left_micros / MICROS_PER_UNIT
+        block[row][left_micros == NONE] = USD_HIGH
     block[5] = profit_micros / np.maximum(spent_micros, 1)
     block[6] = standing.pacing_ratio
     return block
 
 
-def _usd_left(remaining_micros: Ints) -> Floats:
-    return np.where(remaining_micros == NONE, USD_HIGH, remaining_micros / MICROS_PER_UNIT)
-
-
 def _expected_stage(weights: Singles) -> Singles:
-    expected: Singles = (weights * _RANK).sum(0) / weights.sum(0)
+    expected: Singles = np.add.reduce(weights * _RANK) / np.add.reduce(weights)
     return expected
 
 
@@ -181,11 +186,13 @@ def _fill_estimates(sheet: Singles, context: Context, weights: Singles, *, belie
     place = context.channel.astype(np.int64) * beliefs.signal_size + context.signal
     given = beliefs.given.take(place, axis=1)
     posterior = given[:STAGES] * weights
-    posterior /= posterior.sum(0)
+    posterior /= np.add.reduce(posterior)
     before = _expected_stage(beliefs.stage_prior * weights)
     sheet[_STAGES] = posterior
-    sheet[COLUMN["stage_progression"]] = (posterior * _RANK).sum(0) - before
-    sheet[_TRAITS] = (given[STAGES:].reshape(TRAITS, STAGES, -1) * posterior).sum(1)
+    sheet[COLUMN["stage_progression"]] = np.add.reduce(posterior * _RANK) - before
+    traits = given[STAGES:].reshape(TRAITS, STAGES, -1)
+    traits *= posterior
+    np.add.reduce(traits, axis=1, out=sheet[_TRAITS])
 
 
 def _fill_levels(sheet: Singles, records: Records, factors: Singles) -> None:

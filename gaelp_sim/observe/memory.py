@@ -122,14 +122,15 @@ def remember_impressions(memory: Memory, shown: Impressions) -> None:
     beliefs, at = memory.beliefs, shown.rows * SLOTS + shown.slots
     records = memory.take(at)
     clicked = shown.clicked.astype(np.int64)
+    ad = clicked * beliefs.examined.shape[1] + shown.channel
     _age(records, shown.second, beliefs)
     _touch(records, shown, beliefs.timeout_s)
     records["impressions"] += 1
-    seen = beliefs.examined[clicked, shown.channel]
+    seen = beliefs.examined.take(ad)
     teach = shown.family == FatigueFamily.TEACH
     records["recent_teach"] += seen * teach
     records["recent_offer"] += seen * ~teach
-    records["goodwill"] += beliefs.goodwill[clicked, shown.channel]
+    records["goodwill"] += beliefs.goodwill.take(ad)
     _weigh(records, shown, clicked, beliefs=beliefs)
     memory.put(at, records)
 
@@ -169,15 +170,20 @@ def merge_on_login(memory: Memory, rows: Ints, device_slots: Ints) -> None:
 
 
 def to_arrays(memory: Memory) -> dict[str, Column]:
-    """Contiguous copies of the fields by name, for a snapshot."""
-    return {name: memory.records[name].copy() for name in RECORD.names or ()}
+    """Snapshot: `people` (1,), `at` (k,), where something is remembered, and each field's values there."""
+    at = np.flatnonzero(memory["recent_s"].reshape(-1) != NONE)
+    records = memory.take(at)
+    fields = {name: np.ascontiguousarray(records[name]) for name in RECORD.names or ()}
+    return {"people": np.array([len(memory)]), "at": at, **fields}
 
 
 def from_arrays(arrays: Mapping[str, Column], beliefs: Beliefs) -> Memory:
     """The memory that `to_arrays` took apart."""
-    memory = Memory.empty(len(arrays["first_s"]), beliefs)
+    memory = Memory.empty(int(arrays["people"][0]), beliefs)
+    records = _blank(len(arrays["at"]))
     for name in RECORD.names or ():
-        memory.records[name] = arrays[name]
+        records[name] = arrays[name]
+    memory.put(arrays["at"].astype(np.int64), records)
     return memory
 
 
@@ -227,8 +233,9 @@ def _touch(records: Records, touch: Impressions | Emails, timeout_s: int) -> Non
 
 def _weigh(records: Records, seen: Impressions | Losses, clicked: Ints | int, *, beliefs: Beliefs) -> None:
     """Add what an opportunity's channel, signal and click tell of the stage."""
-    place = seen.channel.astype(np.int64) * beliefs.signal_size + seen.signal
-    sums = records["evidence"] + beliefs.evidence[clicked, place]
+    _, places, ratios = beliefs.evidence.shape
+    place = clicked * places + seen.channel.astype(np.int64) * beliefs.signal_size + seen.signal
+    sums = records["evidence"] + beliefs.evidence.reshape(-1, ratios).take(place, axis=0)
     records["evidence"] = np.minimum(np.maximum(sums, -EVIDENCE_MAX), EVIDENCE_MAX)
     records["last_signal"] = seen.signal
 
@@ -269,5 +276,5 @@ def _joined_journey(account: Records, other: Records, timeout_s: int) -> Ints:
     later = np.maximum(account["journey_s"], other["journey_s"])
     earlier = np.minimum(account["journey_s"], other["journey_s"])
     earlier_last = np.where(account["journey_s"] <= other["journey_s"], account["last_s"], other["last_s"])
-    joins = (earlier >= 0) & (later - earlier_last <= timeout_s)
-    return np.where(joins, earlier, later)
+    joined: Ints = np.where((earlier >= 0) & (later - earlier_last <= timeout_s), earlier, later)
+    return joined
