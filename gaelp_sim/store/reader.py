@@ -11,7 +11,7 @@ from gaelp_sim.store.columns import Rows
 from gaelp_sim.store.engines import Database, Link
 from gaelp_sim.store.layout import LAYOUTS, ColumnKind, TableLayout
 
-FETCH_ROWS = 100_000
+FETCH_ROWS = 65_536  # the row hash feeds blocks of this size: changing it changes every hash
 
 ColumnValues = np.ndarray | list[bytes] | list[str]
 

@@ -3,65 +3,66 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gaelp_sim.store.columns import Rows
 from gaelp_sim.store.layout import LAYOUTS, SIMULATION_TABLES, TableLayout
-from gaelp_sim.store.reader import read_rows
+from gaelp_sim.store.reader import FETCH_ROWS, read_rows
+from gaelp_sim.store.records import RunRecord
 
 if TYPE_CHECKING:
     from gaelp_sim.store.engines import Link
-    from gaelp_sim.store.records import RunRecord
     from gaelp_sim.store.store import Store
 
 UNION_REPLACED = ("world", "name", "person", "alias", "alias_link", "device", "truth_person", "journey", "budget_day")
 """Tables in which a child run's row stands for its parent's of the same key, when a row hash joins several runs."""
 
-_BLOCK_ROWS = 65_536
 
-
-def row_hash(store: Store, *runs: RunRecord) -> str:
+def row_hash(store: Store, runs: RunRecord | Sequence[RunRecord]) -> str:
     """64 hex digits over the simulation's tables in key order, without `run_key`.
 
     Several runs (a parent, then its children) are hashed as one: rows of `UNION_REPLACED` tables replace earlier ones.
     Integers count as their 8 bytes, floats as theirs, bytes and text with their length.
     """
+    run_keys = [run.run_key for run in ([runs] if isinstance(runs, RunRecord) else runs)]
     digest = hashlib.sha256()
     with store.database.reading() as link:
         for table in SIMULATION_TABLES:
-            digest.update(table_hash(link, LAYOUTS[table], [run.run_key for run in runs]))
+            digest.update(table_hash(link, LAYOUTS[table], run_keys))
     return digest.hexdigest()
 
 
 def table_hash(link: Link, layout: TableLayout, run_keys: Sequence[int]) -> bytes:
     """SHA-256 (32 bytes) over one table of the runs joined."""
     digest = hashlib.sha256(layout.name.encode())
-    parts = read_rows(link, run_keys[0], layout) if len(run_keys) == 1 else [_union(link, layout, run_keys)]
-    held: list[Rows] = []
+    alone = len(run_keys) == 1
+    blocks = read_rows(link, run_keys[0], layout) if alone else _blocks(_union(link, layout, run_keys))
     count = 0
-    for part in parts:
-        held.append(part)
-        count += part.count
+    for rows in blocks:  # every block but the last has FETCH_ROWS rows, on every database
+        count += rows.count
+        _update(digest, rows)
     digest.update(count.to_bytes(8, "little"))
-    if count:
-        _update(digest, joined(layout, held))
     return digest.digest()
 
 
 def _update(digest: hashlib._Hash, rows: Rows) -> None:
-    """Feed blocks of a fixed number of rows, column by column: the reader's own chunking leaves no trace."""
-    for start in range(0, rows.count, _BLOCK_ROWS):
-        for name in rows.layout.column_names:
-            column = rows.columns[name][start : start + _BLOCK_ROWS]
-            if isinstance(column, np.ndarray):
-                digest.update(np.ascontiguousarray(column).data)
-            else:
-                blobs = [value.encode() if isinstance(value, str) else value for value in column]
-                digest.update(np.fromiter(map(len, blobs), np.int64, len(blobs)).data)
-                digest.update(b"".join(blobs))
+    """Feed one block, column by column."""
+    for name in rows.layout.column_names:
+        column = rows.columns[name]
+        if isinstance(column, np.ndarray):
+            digest.update(np.ascontiguousarray(column).data)
+        else:
+            blobs = [value.encode() if isinstance(value, str) else value for value in column]
+            digest.update(np.fromiter(map(len, blobs), np.int64, len(blobs)).data)
+            digest.update(b"".join(blobs))
+
+
+def _blocks(rows: Rows) -> Iterator[Rows]:
+    for start in range(0, rows.count, FETCH_ROWS):
+        yield rows.take(np.arange(start, min(start + FETCH_ROWS, rows.count)))
 
 
 def joined(layout: TableLayout, parts: Sequence[Rows]) -> Rows:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 from gaelp_sim.errors import SchemaVersionError
 from gaelp_sim.store.engines import Database, Link
 from gaelp_sim.store.schema_version import HEAD
 
+STAMP_TABLE = "alembic_version"
 # The same statement that Alembic would send, so that it finds its table.
 _STAMP_TABLE_SQL = (
-    "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
+    f"CREATE TABLE {STAMP_TABLE} (version_num VARCHAR(32) NOT NULL, "
     "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
 )
 _SCHEMA_LOCK = 0x6761656C70  # "gaelp": two processes may meet an empty database at the same time
@@ -19,14 +18,14 @@ _SCHEMA_LOCK = 0x6761656C70  # "gaelp": two processes may meet an empty database
 def ensure(database: Database) -> None:
     """Make the tables and views of an empty database; raises SchemaVersionError for a schema that isn't ours."""
     with database.reading() as link:
-        version, empty = _version(link), _is_empty(link)
+        version, empty = version_of(link), _is_empty(link)
     if empty:
         with database.writing() as link:
             if database.dialect == "postgresql":
                 link.execute(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})")
             if _is_empty(link):
                 _create(link)
-            version = _version(link)
+            version = version_of(link)
     check_version(version, database.url)
 
 
@@ -53,17 +52,18 @@ def _is_empty(link: Link) -> bool:
     return not tables_of(link)
 
 
-def _version(link: Link) -> str | None:
-    if "alembic_version" not in tables_of(link):
+def version_of(link: Link) -> str | None:
+    if STAMP_TABLE not in tables_of(link):
         return None
-    row = link.one("SELECT version_num FROM alembic_version")
+    row = link.one(f"SELECT version_num FROM {STAMP_TABLE}")
     return row[0] if row else None
 
 
 def _create(link: Link) -> None:
-    for statement in [*create_tables_sql(link.dialect), _STAMP_TABLE_SQL, *views_sql(link.dialect)]:
+    for statement in [*create_tables_sql(link.dialect), _STAMP_TABLE_SQL]:
         link.execute(statement)
-    link.execute("INSERT INTO alembic_version (version_num) VALUES (?)", (HEAD,))
+    create_views(link)
+    link.execute(f"INSERT INTO {STAMP_TABLE} (version_num) VALUES (?)", (HEAD,))
 
 
 def create_tables_sql(dialect: str) -> list[str]:
@@ -77,13 +77,23 @@ def create_tables_sql(dialect: str) -> list[str]:
     return [str(CreateTable(table).compile(dialect=target)).strip() for table in METADATA.sorted_tables]
 
 
-def views_sql(dialect: str) -> list[str]:
-    """The statements that make the named views."""
-    if importlib.util.find_spec("gaelp_sim.store.views") is None:
-        return []
+def create_views(link: Link) -> None:
+    """Make the named views."""
     from gaelp_sim.store.views import create_views_sql
 
-    return list(create_views_sql(dialect))
+    for statement in create_views_sql(link.dialect):
+        link.execute(statement)
+
+
+def drop_views(link: Link) -> None:
+    """Remove every view that is there, whichever version made it: a view would break when its table is rebuilt."""
+    if link.dialect == "sqlite":
+        names = [row[0] for row in link.all("SELECT name FROM sqlite_master WHERE type = 'view'")]
+    else:
+        sql = "SELECT viewname FROM pg_catalog.pg_views WHERE schemaname = current_schema()"
+        names = [row[0] for row in link.all(sql)]
+    for name in names:
+        link.execute(f'DROP VIEW IF EXISTS "{name}"' + ("" if link.dialect == "sqlite" else " CASCADE"))
 
 
 def tidy_up(database: Database) -> None:
