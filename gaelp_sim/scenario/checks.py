@@ -146,6 +146,8 @@ def _campaigns(scenario: Scenario) -> Iterator[Problem]:
         here: Path = ("us", "campaigns", position)
         if campaign.channel not in channels:
             yield unknown_name((*here, "channel"), campaign.channel, channels, kind="channel")
+        if campaign.channel in [earlier.channel for earlier in scenario.us.campaigns[:position]]:
+            yield Problem((*here, "channel"), f"{shown(campaign.channel)} has a campaign already; one campaign a channel")
         yield from _repeated((*here, "creatives"), campaign.creatives)
         for at, creative in enumerate(campaign.creatives):
             if creative not in creatives:
