@@ -28,9 +28,9 @@ def completion(settings: Settings, /, shell: str) -> None:
 
 
 def _script(shell: str) -> str:
-    from gaelp_sim.cli.tree import gaelp
+    from gaelp_sim.cli.tree import COMPLETION_VARIABLE, gaelp
 
     kind = get_completion_class(shell)
     if kind is None:
         raise UsageError(f"{shell} has no completion here; take bash, zsh or fish.")
-    return kind(gaelp, {}, "gaelp", "_GAELP_COMPLETE").source()
+    return kind(gaelp, {}, "gaelp", COMPLETION_VARIABLE).source()

@@ -30,9 +30,7 @@ def upgrade(settings: Settings, /) -> None:
     Example:
       gaelp db upgrade
     """
-    before = library.schema_version(settings.db_url)
-    library.upgraded(settings.db_url)
-    after = library.schema_version(settings.db_url)
+    before, after = library.upgraded(settings.db_url)
     print_fields({"before": before, "after": after}, settings)
 
 
@@ -76,8 +74,8 @@ def verify_store(settings: Settings, /, *, hash_ref: str | None, run_ref: str | 
 
 
 def _print_hash(settings: Settings, run_ref: str) -> None:
-    digest = library.row_hash(settings.db_url, run_ref)
+    run_id, digest = library.row_hash(settings.db_url, run_ref)
     if settings.as_json:
-        print_fields({"run": run_ref, "row_hash": digest}, settings)
+        print_fields({"run_id": run_id, "row_hash": digest}, settings)
     else:
         click.echo(digest)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gaelp_sim.scenario import Scenario
+    from gaelp_sim.scenario.schema import Scenario
+    from gaelp_sim.store.records import RunRecord
     from gaelp_sim.world.simulate import Estimate, Progress, RunRequest, RunSummary
 
 Record = dict[str, Any]
@@ -15,9 +16,9 @@ Record = dict[str, Any]
 
 def loaded_scenario(name_or_path: str, *, sets: Sequence[str] = ()) -> Scenario:
     """The scenario of that name or file, with `key=value` overrides applied; raises ScenarioError."""
-    from gaelp_sim.scenario import load_scenario
+    from gaelp_sim.scenario.loading import load_scenario
 
-    return load_scenario(name_or_path, sets=list(sets))
+    return load_scenario(name_or_path, sets)
 
 
 def simulated(request: RunRequest, *, on_progress: Callable[[Progress], None]) -> RunSummary:
@@ -52,7 +53,7 @@ def run_records(db_url: str) -> list[Record]:
     """All stored runs, oldest first."""
     from gaelp_sim.store import Store
 
-    with Store.open(db_url) as store:
+    with Store.open(db_url, must_exist=True) as store:
         return [_run_fields(run) for run in store.runs()]
 
 
@@ -60,7 +61,7 @@ def run_record(db_url: str, run_ref: str) -> Record:
     """One stored run; raises RunNotFoundError."""
     from gaelp_sim.store import Store
 
-    with Store.open(db_url) as store:
+    with Store.open(db_url, must_exist=True) as store:
         return _run_fields(store.find_run(run_ref))
 
 
@@ -68,7 +69,7 @@ def stored_scenario_text(db_url: str, run_ref: str) -> str:
     """The full scenario that a run used."""
     from gaelp_sim.store import Store
 
-    with Store.open(db_url) as store:
+    with Store.open(db_url, must_exist=True) as store:
         return str(store.find_run(run_ref).scenario_text)
 
 
@@ -76,5 +77,77 @@ def deleted(db_url: str, run_ref: str) -> None:
     """Remove a run and all its rows."""
     from gaelp_sim.store import Store
 
-    with Store.open(db_url) as store:
+    with Store.open(db_url, must_exist=True) as store:
         store.delete_run(store.find_run(run_ref))
+
+
+def _run_fields(run: RunRecord) -> Record:
+    """What people ask of a stored run; figures of its summary last."""
+    summary = json.loads(run.summary)
+    record = {
+        "run_id": run.run_id,
+        "label": run.label,
+        "scenario": run.scenario_name,
+        "status": run.status,
+        "seed": run.seed,
+        "worlds": run.worlds,
+        "cells": run.cells,
+        "people": run.people,
+        "days": run.days,
+        "hours_done": run.hours_done,
+        "policy": run.policy,
+        "log": run.log,
+        "overrides": json.loads(run.overrides),
+        "scenario_hash": run.scenario_hash,
+        "engine_version": run.engine_version,
+        "python_version": run.python_version,
+        "numpy_version": run.numpy_version,
+        "cpu_features": run.cpu_features,
+        "created_at": run.created_at,
+        "finished_at": run.finished_at,
+    }
+    return record | {name: value for name, value in summary.items() if name not in record}
+
+
+def schema_version(db_url: str) -> str | None:
+    """The store's schema version; None for an empty database."""
+    from gaelp_sim.store import migrate
+
+    return migrate.current(db_url)
+
+
+def schema_head() -> str:
+    """The schema version of this program."""
+    from gaelp_sim.store.schema_version import HEAD
+
+    return HEAD
+
+
+def upgraded(db_url: str) -> tuple[str | None, str | None]:
+    """Bring the store to this program's schema; its version before and after."""
+    from gaelp_sim.store import migrate
+
+    return migrate.upgrade(db_url)
+
+
+def store_checks(db_url: str, run_ref: str | None) -> list[Record]:
+    """What must be true of the stored rows, for one run or all of them."""
+    from gaelp_sim.store import Store
+    from gaelp_sim.store.verify import verify_run
+
+    with Store.open(db_url, must_exist=True) as store:
+        runs = store.runs() if run_ref is None else [store.find_run(run_ref)]
+        return [
+            {"run_id": run.run_id, "check": check, "passed": passed, "detail": detail}
+            for run in runs
+            for check, passed, detail in verify_run(store, run)
+        ]
+
+
+def row_hash(db_url: str, run_ref: str) -> tuple[str, str]:
+    """A run's id and its row hash, 64 hex digits."""
+    from gaelp_sim.store import Store, rowhash
+
+    with Store.open(db_url, must_exist=True) as store:
+        run = store.find_run(run_ref)
+        return run.run_id, rowhash.row_hash(store, run)

@@ -12,10 +12,11 @@ from pathlib import Path
 from types import FrameType
 
 import click
+from click.shell_completion import shell_complete
 
 from gaelp_sim import __version__
 from gaelp_sim.cli.lines import error_line, one_line
-from gaelp_sim.cli.tree import gaelp
+from gaelp_sim.cli.tree import COMPLETION_VARIABLE, gaelp
 from gaelp_sim.errors import GaelpError, InterruptedRunError
 
 EXIT_USAGE = 2
@@ -49,9 +50,9 @@ def main() -> None:
 def exit_code(arguments: list[str]) -> int:
     """Run one command; tell what went wrong in one line on stderr, and return the exit code."""
     try:
-        result = gaelp.main(args=arguments, prog_name="gaelp", standalone_mode=False)
-        sys.stdout.flush()
-        return result if isinstance(result, int) else 0
+        return _called(arguments)
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except BrokenPipeError:
         _abandon_stdout()
         return EXIT_BROKEN_PIPE
@@ -64,6 +65,17 @@ def exit_code(arguments: list[str]) -> int:
         return _told_usage(problem)
     except Exception as problem:
         return _told_bug(problem, arguments)
+
+
+def _called(arguments: list[str]) -> int:
+    # Not `gaelp.main`: it would turn a closed pipe and Ctrl-C into exit codes of its own.
+    instruction = os.environ.get(COMPLETION_VARIABLE)
+    if instruction:
+        return shell_complete(gaelp, {}, "gaelp", COMPLETION_VARIABLE, instruction)
+    with gaelp.make_context("gaelp", arguments) as ctx:
+        gaelp.invoke(ctx)
+    sys.stdout.flush()
+    return 0
 
 
 def _told(problem: GaelpError) -> int:

@@ -43,13 +43,16 @@ class QueryOptions:
 @click.option("--all", "all_runs", is_flag=True, help="Ask all runs at once.")
 @click.option("--format", type=click.Choice(FORMATS), help="How to print.  [default: table]")
 @click.option(
-    "--limit", type=click.IntRange(1, 10_000_000), default=1000, metavar="ROWS", show_default=True, help="Most rows to print."
+    "--limit", type=click.IntRange(1, 10_000_000), default=1000, metavar="ROWS", show_default=True,
+    help="Most rows to print.",
 )
 @click.option(
     "--timeout", "timeout_s", type=Duration(), default="10s", metavar="TIME", show_default=True,
     help="Longest time the query may take (10s, 500ms, 2m).",
 )
-@click.option("-p", "parameters", type=KeyValue(), multiple=True, metavar="K=V", help="Value for :k in the SQL; may be repeated.")
+@click.option(
+    "-p", "parameters", type=KeyValue(), multiple=True, metavar="K=V", help="Value for :k in the SQL; may be repeated."
+)
 @click.option("--as-of", metavar="TIME", help="Ask as it stood at an ISO date or time, UTC.  [default: the run's end]")
 @click.pass_obj
 def query(settings: Settings, /, **given: Any) -> None:

@@ -97,7 +97,10 @@ def validate_scenarios(ctx: click.Context, settings: Settings, /, files: tuple[s
 
 @scenarios.command("new")
 @click.argument("name")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="File to write.  [default: NAME.yaml]")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="File to write.  [default: NAME.yaml]",
+)
 @click.pass_obj
 def new_scenario(settings: Settings, /, name: str, *, output: Path | None) -> None:
     """Write a small commented scenario to start from.

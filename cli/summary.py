@@ -9,7 +9,7 @@ NOT_KNOWN = "not known (no such sale yet)"
 
 
 def summary_lines(summary: Mapping[str, Any]) -> list[str]:
-    """What came of a run: who lived there, what we bought, what a customer cost; CACs are "so far" while reports are due."""
+    """What came of a run: who lived there, what we bought, what a customer cost ("so far" while reports are due)."""
     due = int(summary["reports_due"])
     so_far = " so far" if due else ""
     return [

@@ -7,6 +7,7 @@ import click
 from gaelp_sim import __version__
 from gaelp_sim.cli.command import Lazy, LazyGroup
 
+COMPLETION_VARIABLE = "_GAELP_COMPLETE"
 COMMANDS = {
     "run": Lazy("gaelp_sim.cli.run:run", "Simulate a scenario; every touch lands in SQL."),
     "resume": Lazy("gaelp_sim.cli.run:resume", "Finish an interrupted run."),

@@ -9,7 +9,12 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PLACES = {"gaelp_sim": "gaelp_sim", "cli": "gaelp_sim.cli", "migrations": "gaelp_sim.migrations", "scenarios": "gaelp_sim.scenarios"}
+PLACES = {
+    "gaelp_sim": "gaelp_sim",
+    "cli": "gaelp_sim.cli",
+    "migrations": "gaelp_sim.migrations",
+    "scenarios": "gaelp_sim.scenarios",
+}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 

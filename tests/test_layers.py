@@ -12,8 +12,8 @@ from tests.source_tree import Source, package_sources
 GROUND = ("", "errors", "units", "draws", "events")
 MIDDLE = ("population", "market", "response", "identity", "attribution", "observe", "store", "calibrate")
 FLOORS = (
-    GROUND, ("scenario",), MIDDLE, ("world",), ("planning",), ("analyse",), ("env",), ("learn",), ("evaluate",), ("report",),
-    ("cli",),
+    GROUND, ("scenario",), MIDDLE, ("world",), ("planning",), ("analyse",), ("env",), ("learn",), ("evaluate",),
+    ("report",), ("cli",),
 )
 LODGERS = {"migrations": "store", "scenarios": "scenario"}
 """Top-level folders that belong to a room: the store's migrations, the scenarios' files."""

@@ -51,7 +51,7 @@ def few_parameters(source: Source) -> Iterator[str]:
     for function in functions(source):
         count = len(_parameters(function))
         if count > PARAMETERS and not _is_click_command(function):
-            yield f"{source.place(function)}: {function.name} takes {count} parameters; at most {PARAMETERS}. Make it a noun"
+            yield f"{source.place(function)}: {function.name} takes {count} parameters; at most {PARAMETERS}; make a noun"
 
 
 def annotated(source: Source) -> Iterator[str]:

@@ -1,0 +1,57 @@
+"""What is installed: every package of the house under its public name, nothing at the top level, versions pinned."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+from tests.source_tree import PLACES, ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+ADDRESSES = re.compile(r"pypi\.org|pythonhosted|deb\.debian|registry\.npmjs|conda\.anaconda")
+
+
+def _packages_on_disk() -> set[str]:
+    found = set()
+    for folder, package in PLACES.items():
+        for path in (ROOT / folder).rglob("__init__.py"):
+            inner = path.parent.relative_to(ROOT / folder).parts
+            found.add(".".join([package, *inner]))
+    return found
+
+
+def test_every_package_is_listed() -> None:
+    """A wheel holds the packages that pyproject.toml lists: all of them must be there, and no other."""
+    assert set(PROJECT["tool"]["setuptools"]["packages"]) == _packages_on_disk()
+
+
+def test_installed_under_one_name(tmp_path: Path) -> None:
+    """`cli`, `migrations` and `scenarios` install below gaelp_sim; nothing of that name lands at the top level."""
+    code = (
+        "import importlib.util as u, gaelp_sim.cli, gaelp_sim.migrations, gaelp_sim.scenarios; "
+        "print([name for name in ('cli', 'migrations', 'scenarios', 'tests') if u.find_spec(name)])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout == "[]\n"
+
+
+def test_every_dependency_is_pinned() -> None:
+    """constraints.txt pins the exact version of all that we depend on, tests included."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {_plain(line.partition("==")[0]) for line in lines if "==" in line}
+    wanted = PROJECT["project"]["dependencies"] + sum(PROJECT["project"]["optional-dependencies"].values(), [])
+    assert {_plain(re.split(r"[\[<>=~! ]", requirement)[0]) for requirement in wanted} <= pinned
+
+
+def test_no_registry_is_named() -> None:
+    """Where packages come from is the user's choice: no file that installs names a registry."""
+    files = [*ROOT.glob("*.*"), ROOT / "Makefile", ROOT / ".ci" / "run"]
+    texts = {path.name: path.read_text(encoding="utf-8", errors="ignore") for path in files if path.is_file()}
+    assert [name for name, text in texts.items() if ADDRESSES.search(text)] == []
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
