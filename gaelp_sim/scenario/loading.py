@@ -59,6 +59,8 @@ def scenario_path(source: str) -> Path:
     name = source.removesuffix(".yaml")
     if name in shipped_names():
         return shipped_path(name)
+    if _is_folder(path):
+        raise ScenarioError(f"{one_line(source)}: this is a folder; name a scenario file inside it")
     bare = Path(name).name
     if bare in shipped_names():
         raise ScenarioError(f"{one_line(source)}: no such file; the shipped scenario is called by its bare name: {bare}")
@@ -69,6 +71,13 @@ def _exists(path: Path) -> bool:
     try:
         return path.exists() and not path.is_dir()
     except (OSError, ValueError):  # a name too long for the file system, or one with a null byte
+        return False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir() and str(path) != "."
+    except (OSError, ValueError):
         return False
 
 

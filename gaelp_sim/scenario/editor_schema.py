@@ -1,0 +1,54 @@
+"""The JSON schema of scenario files, with every description taken from the docstrings of schema.py."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from typing import Any
+
+from gaelp_sim.scenario import schema
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) that editors check and complete scenarios with.
+
+    Whatever parse_scenario accepts is valid under it; the rules between parts (checks.py) are beyond it.
+    """
+    described = schema.Scenario.model_json_schema()
+    parts = {**described["$defs"], "Scenario": described}
+    for name, texts in _field_texts().items():
+        for field, text in texts.items():
+            if name in parts and field in parts[name]["properties"]:
+                parts[name]["properties"][field]["description"] = text
+    return {"$schema": DIALECT, **_without_titles(described)}
+
+
+def _field_texts() -> dict[str, dict[str, str]]:
+    """The docstring under each field of each class of schema.py; read only here, so that loading stays quick."""
+    texts: dict[str, dict[str, str]] = {}
+    for node in ast.parse(inspect.getsource(schema)).body:
+        if isinstance(node, ast.ClassDef):
+            texts[node.name] = dict(_documented(node.body))
+    return texts
+
+
+def _documented(body: list[ast.stmt]) -> list[tuple[str, str]]:
+    found = []
+    for field, below in zip(body, body[1:], strict=False):
+        is_field = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if is_field and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+            found.append((field.target.id, inspect.cleandoc(str(below.value.value))))
+    return found
+
+
+def _without_titles(value: Any, *, is_properties: bool = False) -> Any:
+    """Drop pydantic's generated titles, which only repeat the keys."""
+    if isinstance(value, dict):
+        return {
+            key: _without_titles(part, is_properties=key == "properties" and not is_properties)
+            for key, part in value.items()
+            if is_properties or key != "title"
+        }
+    return [_without_titles(part) for part in value] if isinstance(value, list) else value
