@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gaelp_sim.scenario.schema import Scenario
+    from gaelp_sim.store.console import QueryResult
     from gaelp_sim.store.records import RunRecord
     from gaelp_sim.world.simulate import Estimate, Progress, RunRequest, RunSummary
 
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How a query is to be asked: of which runs, with which values, within which limits."""
+
+    run_ref: str
+    all_runs: bool
+    parameters: Mapping[str, Any]
+    limit: int
+    timeout_s: float
 
 
 def loaded_scenario(name_or_path: str, *, sets: Sequence[str] = ()) -> Scenario:
@@ -151,3 +164,76 @@ def row_hash(db_url: str, run_ref: str) -> tuple[str, str]:
     with Store.open(db_url, must_exist=True) as store:
         run = store.find_run(run_ref)
         return run.run_id, rowhash.row_hash(store, run)
+
+
+def answered(db_url: str, sql: str, asked: Asked) -> QueryResult:
+    """The answer to a SELECT, or to a worked query called by its name."""
+    from gaelp_sim.store.console import run_query
+
+    return run_query(
+        db_url,
+        sql,
+        run=asked.run_ref,
+        all_runs=asked.all_runs,
+        parameters=asked.parameters,
+        limit=asked.limit,
+        timeout_s=asked.timeout_s,
+    )
+
+
+def view_records() -> list[Record]:
+    """Every column of the named views, with its meaning."""
+    from gaelp_sim.store.views import VIEW_COLUMNS
+
+    return [
+        {"view": view, "column": column, "meaning": meaning}
+        for view, columns in VIEW_COLUMNS.items()
+        for column, meaning in columns.items()
+    ]
+
+
+def scenario_records() -> list[Record]:
+    """The shipped scenarios, by name."""
+    from gaelp_sim.scenario.catalogue import list_scenarios
+
+    return [{"name": name, "description": description} for name, description in list_scenarios()]
+
+
+def scenario_names() -> Sequence[str]:
+    """Names of the shipped scenarios, without reading them."""
+    from gaelp_sim.scenario.shipped import shipped_names
+
+    return shipped_names()
+
+
+def scenario_fields(scenario: Scenario) -> Record:
+    """The scenario with every default filled in, as JSON values."""
+    return scenario.model_dump(mode="json")
+
+
+def scenario_yaml(scenario: Scenario) -> str:
+    """The scenario with every default filled in, as YAML that can be run again."""
+    from gaelp_sim.scenario.resolved import resolved_text
+
+    return resolved_text(scenario)
+
+
+def scenario_schema() -> Record:
+    """The JSON schema of scenario files."""
+    from gaelp_sim.scenario.editor_schema import json_schema
+
+    return json_schema()
+
+
+def new_scenario_text(name: str) -> str:
+    """A small commented scenario of that name."""
+    from gaelp_sim.scenario.catalogue import new_scenario_text as text_of
+
+    return text_of(name)
+
+
+def stored_scenario(db_url: str, run_ref: str, *, sets: Sequence[str] = ()) -> Scenario:
+    """The scenario that a run used, with `key=value` overrides applied."""
+    from gaelp_sim.scenario.loading import parse_scenario
+
+    return parse_scenario(stored_scenario_text(db_url, run_ref), f"scenario of run {run_ref}", sets)

@@ -40,8 +40,7 @@ class ScenarioRef(click.ParamType[str]):
         """Names of the shipped scenarios, and files."""
         from gaelp_sim.cli import library
 
-        names = [str(record["name"]) for record in library.scenario_records()]
-        found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        found = [CompletionItem(name) for name in library.scenario_names() if name.startswith(incomplete)]
         return found or [CompletionItem(incomplete, type="file")]
 
 

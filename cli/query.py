@@ -23,6 +23,7 @@ class QueryOptions:
     sql: str | None
     file: Path | None
     list_queries: bool
+    list_views: bool
     run_ref: str | None
     all_runs: bool
     format: str | None
@@ -39,6 +40,7 @@ class QueryOptions:
     help="Read the SQL from a file; - is stdin.",
 )
 @click.option("--list", "list_queries", is_flag=True, help="List the worked queries; ask one by its name.")
+@click.option("--views", "list_views", is_flag=True, help="List the views, with each column and its meaning.")
 @click.option("--run", "run_ref", type=RunRef(), metavar="RUN", help="Run to ask.  [default: @last]")
 @click.option("--all", "all_runs", is_flag=True, help="Ask all runs at once.")
 @click.option("--format", type=click.Choice(FORMATS), help="How to print.  [default: table]")
@@ -67,6 +69,9 @@ def query(settings: Settings, /, **given: Any) -> None:
     options = QueryOptions(**given)
     if options.list_queries:
         print_records(library.named_query_records(), settings, columns=("name", "about"))
+        return
+    if options.list_views:
+        print_records(library.view_records(), settings, columns=("view", "column", "meaning"))
         return
     answer = library.answered(settings.db_url, _sql(options), _asked(options))
     chosen = options.format or ("json" if settings.as_json else "table")

@@ -13,7 +13,7 @@ from gaelp_sim.cli.output import print_fields, print_json, print_records
 from gaelp_sim.cli.params import ScenarioRef
 from gaelp_sim.errors import ScenarioError, StoreWriteError
 
-LIST_COLUMNS = ("name", "people", "days", "rivals", "description")
+LIST_COLUMNS = ("name", "description")
 
 
 @click.group(cls=GaelpGroup)

@@ -1,0 +1,57 @@
+"""What the README shows is what happens."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.readme import TEXT, Shown, console_blocks, normalised
+from tests.source_tree import ROOT
+
+
+@pytest.mark.parametrize("block", console_blocks(), ids=lambda block: block[0].command)
+def test_commands_print_what_the_readme_shows(block: list[Shown], tmp_path: Path) -> None:
+    """Each command of a block is run in one empty folder and prints what stands below it."""
+    for shown in block:
+        assert normalised(_printed(shown.command, tmp_path)) == normalised(shown.output), shown.command
+
+
+def test_first_screen() -> None:
+    """The first screen has the two commands and three gaelp commands with output."""
+    screen = "\n".join(TEXT.splitlines()[:60])
+    assert "make run\n" in screen
+    assert "make test\n" in screen
+    assert sum(len(block) for block in console_blocks(screen)) >= 3
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    """`.ci/run` ends with the README's test command, word for word."""
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert script.splitlines()[-1] == "make test"
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+@pytest.mark.parametrize("target", ["run", "test", "install", "bench", "crash", "campaigns", "lint"])
+def test_make_targets(target: str) -> None:
+    """The Makefile knows the targets that the README names, and reads without an error."""
+    done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"`make {target}`" in TEXT or f"make {target}" in TEXT
+
+
+def _printed(command: str, folder: Path) -> str:
+    binaries = str(Path(sys.executable).parent)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("GAELP_", "COLUMNS"))},
+        "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
+        "NO_COLOR": "1",
+    }
+    done = subprocess.run(
+        command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, f"{command}: exit {done.returncode}: {done.stderr}"
+    return done.stdout
