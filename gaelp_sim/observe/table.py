@@ -35,7 +35,7 @@ class Feature:
     latent: bool = False
 
 
-def _journey() -> tuple[Feature, ...]:
+def _history() -> tuple[Feature, ...]:
     place = ("latest", "second latest", "third latest")
     return (
         *(
@@ -67,6 +67,11 @@ def _journey() -> tuple[Feature, ...]:
             HOURS_SINCE_HIGH,
             "Time since the last click on us; the high end also means never.",
         ),
+    )
+
+
+def _dealings() -> tuple[Feature, ...]:
+    return (
         Feature("total_spend_on_user_usd", "journey", "USD", 0, 1000, "Sum of what we were charged for this user."),
         Feature("impressions", "journey", "count", 0, 1000, "Our impressions shown to this user."),
         Feature("clicks", "journey", "count", 0, 1000, "Clicks of this user on our ads and e-mails."),
@@ -174,11 +179,13 @@ def _budget() -> tuple[Feature, ...]:
             "monthly_remaining_usd", "budget", "USD", 0, USD_HIGH, "What is left of the month; the high end: no limit."
         ),
         Feature("current_roi", "budget", "ratio", -1, 100, "Reported revenue over spend, less 1; 0 before any spend."),
-        Feature("pacing", "budget", "ratio", 0, 2, "Spend today over what an even day would have spent by now; 1 on track."),
+        Feature(
+            "pacing", "budget", "ratio", 0, 2, "Spend today over what an even day would have spent by now; 1 on track."
+        ),
     )
 
 
-FEATURES: tuple[Feature, ...] = (*_journey(), *_user(), *_market(), *_budget())
+FEATURES: tuple[Feature, ...] = (*_history(), *_dealings(), *_user(), *_market(), *_budget())
 NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 COLUMN: dict[str, int] = {name: column for column, name in enumerate(NAMES)}
 LOW: NDArray[np.float32] = np.array([feature.low for feature in FEATURES], np.float32)
