@@ -105,5 +105,6 @@ def new_scenario_text(name: str) -> str:
     except ScenarioError:
         scenario = None
     if scenario is None or scenario.name != name:
-        raise ScenarioError(f"NAME: {shown(name)} is no name for a scenario; a letter, then up to 39 letters, digits, '_', '.', '-'")
+        rule = "a letter first, then up to 39 letters, digits, '_', '.', '-'"
+        raise ScenarioError(f"NAME: {shown(name)} is no name for a scenario; {rule}")
     return text

@@ -16,6 +16,7 @@ PEOPLE_PER_CELL_MIN = 100
 PER_DAY_MAX = 24.0
 STAGES = ("unaware", "aware", "considering", "intent")
 RESERVED_CHANNEL = "email"
+NO_CRISIS_SEGMENT = "no segment has `crisis: true`, so nobody can turn crisis"
 
 
 class _Named(Protocol):
@@ -70,7 +71,8 @@ def _population(scenario: Scenario) -> Iterator[Problem]:
     people, cells = scenario.population.people, scenario.cells
     if cells > 1 and cells > people / PEOPLE_PER_CELL_MIN:
         most = max(1, people // PEOPLE_PER_CELL_MIN)
-        yield Problem(("cells",), f"{cells} cells are too many for {people} people; at most {most}, one per {PEOPLE_PER_CELL_MIN} people")
+        rule = f"at most {most}, one per {PEOPLE_PER_CELL_MIN} people"
+        yield Problem(("cells",), f"{cells} cells are too many for {people} people; {rule}")
     for stage in STAGES:
         if getattr(scenario.population.visits_per_day, stage) > PER_DAY_MAX:
             yield Problem(("population", "visits_per_day", stage), f"more than {PER_DAY_MAX:g} a day; at most one an hour")
@@ -80,12 +82,12 @@ def _segment_moves(scenario: Scenario) -> Iterator[Problem]:
     segments = scenario.population.segments
     crisis = [position for position, segment in enumerate(segments) if segment.crisis]
     for position in crisis[1:]:
-        first = segments[crisis[0]].name
-        yield Problem(("population", "segments", position, "crisis"), f"{shown(first)} is the crisis segment; there can be only one")
+        message = f"{shown(segments[crisis[0]].name)} is the crisis segment; there can be only one"
+        yield Problem(("population", "segments", position, "crisis"), message)
     for position, segment in enumerate(segments):
         here: Path = ("population", "segments", position)
         if segment.crisis_per_day > 0 and not crisis:
-            yield Problem((*here, "crisis_per_day"), "no segment has `crisis: true`, so nobody can turn crisis; mark one, or set 0")
+            yield Problem((*here, "crisis_per_day"), f"{NO_CRISIS_SEGMENT}; mark one, or set 0")
         if segment.crisis_per_day > 0 and segment.crisis:
             yield Problem((*here, "crisis_per_day"), "people of the crisis segment are in crisis already; it must be 0")
         if (segment.drift_per_day > 0) != (segment.drift_to is not None):
@@ -114,8 +116,8 @@ def _channels(scenario: Scenario) -> Iterator[Problem]:
 def _crisis_shares(here: Path, channel: Channel) -> Iterator[Problem]:
     given = [signal.crisis_share is not None for signal in channel.signals]
     if any(given) and not all(given):
-        lacking = given.index(False)
-        yield Problem((*here, "signals", lacking), "crisis_share is given for some signals of this channel; give it for all, or for none")
+        message = "crisis_share is given for other signals of this channel; give it for all, or for none"
+        yield Problem((*here, "signals", given.index(False)), message)
 
 
 def _traffic(scenario: Scenario) -> Iterator[Problem]:
@@ -123,11 +125,14 @@ def _traffic(scenario: Scenario) -> Iterator[Problem]:
     most = PER_DAY_MAX * scenario.population.opportunities_per_hour_max
     fastest = max(segment.search_rate_factor for segment in scenario.population.segments)
     for stage in STAGES:
-        rates = [getattr(channel.opportunities_per_day, stage) * (fastest if channel.search_like else 1) for channel in scenario.channels]
+        rates = [
+            getattr(channel.opportunities_per_day, stage) * (fastest if channel.search_like else 1)
+            for channel in scenario.channels
+        ]
         if sum(rates) > most:
-            position = rates.index(max(rates))
-            path: Path = ("channels", position, "opportunities_per_day", stage)
-            yield Problem(path, f"all channels together reach {sum(rates):.6g} opportunities per person-day; at most {most:g}")
+            path: Path = ("channels", rates.index(max(rates)), "opportunities_per_day", stage)
+            total = f"{sum(rates):.6g} opportunities per person-day"
+            yield Problem(path, f"all channels together reach {total}; at most {most:g}")
 
 
 def _creatives(scenario: Scenario) -> Iterator[Problem]:
@@ -157,7 +162,8 @@ def _campaigns(scenario: Scenario) -> Iterator[Problem]:
 def _rivals(scenario: Scenario) -> Iterator[Problem]:
     for position, rival in enumerate(scenario.rivals):
         if rival.name == scenario.us.name:
-            yield Problem(("rivals", position, "name"), f"{shown(rival.name)} is our own name (us.name); a rival needs another")
+            message = f"{shown(rival.name)} is our own name (us.name); a rival needs another"
+            yield Problem(("rivals", position, "name"), message)
 
 
 def _crises(scenario: Scenario) -> Iterator[Problem]:
@@ -166,7 +172,7 @@ def _crises(scenario: Scenario) -> Iterator[Problem]:
     for position, crisis in enumerate(scenario.crises):
         here: Path = ("crises", position)
         if len(calm) == len(segments):
-            yield Problem(here, "no segment has `crisis: true`, so nobody can turn crisis; mark one, or remove the crisis")
+            yield Problem(here, f"{NO_CRISIS_SEGMENT}; mark one, or remove the crisis")
         if crisis.on_day is not None and crisis.per_year > 0:
             yield Problem((*here, "per_year"), "on_day fixes the day; leave per_year out or set 0")
         yield from _repeated((*here, "segments"), crisis.segments)

@@ -37,8 +37,9 @@ def _field_texts() -> dict[str, dict[str, str]]:
 def _documented(body: list[ast.stmt]) -> list[tuple[str, str]]:
     found = []
     for field, below in zip(body, body[1:], strict=False):
-        is_field = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
-        if is_field and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+        if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
+            continue
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
             found.append((field.target.id, inspect.cleandoc(str(below.value.value))))
     return found
 

@@ -38,7 +38,7 @@ def parse_scenario(text: str, file_name: str, sets: Sequence[str] = ()) -> Scena
     for option in sets:
         apply_option(root, option)
     try:
-        scenario = Scenario.model_validate(root.data())
+        scenario = Scenario.model_validate(root.plain())
     except ValidationError as error:
         problems = [problem_of(found) for found in error.errors(include_url=False)]
         raise first_error(problems, root, file_name) from None
@@ -64,7 +64,8 @@ def scenario_path(source: str) -> Path:
     bare = Path(name).name
     if bare in shipped_names():
         raise ScenarioError(f"{one_line(source)}: no such file; the shipped scenario is called by its bare name: {bare}")
-    raise ScenarioError(f"{one_line(source)}: no such file, and no shipped scenario of that name{nearest(bare, shipped_names())}")
+    near = nearest(bare, shipped_names())
+    raise ScenarioError(f"{one_line(source)}: no such file, and no shipped scenario of that name{near}")
 
 
 def _exists(path: Path) -> bool:

@@ -26,7 +26,7 @@ def apply_option(root: Node, option: str) -> None:
     while rest:
         walk.enter(step)
         step, rest = walk.step(rest)
-    walk.put(step, Node(shown_option, _content(text, shown_option), shown_option))
+    walk.node.put(step, Node(shown_option, _content(text, shown_option), shown_option))
 
 
 def _content(text: str, option: str) -> Content:
@@ -86,15 +86,13 @@ class _Walk:
         raise self.refuse(f"no item {shown(word)}{hint}")
 
     def enter(self, step: str | int) -> None:
-        if self.node.child(step) is None or self.node.child(step).content is None:
-            self.put(step, Node(self.option, {}, self.option))
-        self.node = self.node.child(step)
+        """Go one step down; a mapping that is missing, or null, is made."""
+        child = self.node.child(step)
+        if child is None or child.content is None:
+            child = Node(self.option, {}, self.option)
+            self.node.put(step, child)
+        self.node = child
         self.path += (step,)
-
-    def put(self, step: str | int, value: Node) -> None:
-        if self.node.content is None:
-            self.node.content = {}
-        self.node.content[step] = value
 
 
 def _names(items: list[Node]) -> dict[str, int]:

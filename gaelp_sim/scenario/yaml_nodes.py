@@ -1,4 +1,4 @@
-"""Strict YAML: one document, no anchors, aliases, tags, merge or duplicate keys, within limits; every node has its place."""
+"""Strict YAML within limits: no anchors, aliases, tags, merge or duplicate keys; every node has its place."""
 
 from __future__ import annotations
 
@@ -63,12 +63,21 @@ class Node:
             return list(self.content.values())
         return self.content if isinstance(self.content, list) else []
 
-    def data(self) -> object:
-        """The plain value: dicts, lists and scalars, without places."""
-        if isinstance(self.content, dict):
-            return {key: child.data() for key, child in self.content.items()}
+    def put(self, step: str | int, value: Node) -> None:
+        """Set the value of a key, or the item at a position that exists; null becomes a mapping first."""
         if isinstance(self.content, list):
-            return [child.data() for child in self.content]
+            self.content[int(step)] = value
+        elif isinstance(self.content, dict):
+            self.content[str(step)] = value
+        else:
+            self.content = {str(step): value}
+
+    def plain(self) -> object:
+        """The value as dicts, lists and scalars, without places."""
+        if isinstance(self.content, dict):
+            return {key: child.plain() for key, child in self.content.items()}
+        if isinstance(self.content, list):
+            return [child.plain() for child in self.content]
         return self.content
 
 
@@ -111,7 +120,7 @@ def _place_of_index(text: str, index: int) -> tuple[int, int]:
     return before.count("\n") + 1, index - (before.rfind("\n") + 1) + 1
 
 
-class _PureParser(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser):
+class _PureParser(yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser):  # type: ignore[misc]
     """PyYAML's own parser, put together as its loaders do, without a constructor."""
 
     def __init__(self, text: str) -> None:
@@ -173,7 +182,7 @@ class _Reader:
             return plain_scalar(event.value)
         if any("\ud800" <= letter <= "\udfff" for letter in event.value):
             raise self.refuse(_place(event), "a surrogate escape is not a character")
-        return event.value
+        return str(event.value)
 
     def sequence(self, depth: int) -> list[Node]:
         children: list[Node] = []
@@ -204,12 +213,12 @@ class _Reader:
             raise self.refuse(place, f"a key must be a word, not {kind}")
         if event.anchor is not None or event.tag is not None:
             raise self.refuse(place, "anchors and tags are not allowed on a key; remove it")
-        key = event.value
+        key: str = event.value
         if key == "<<" and not event.style:
             raise self.refuse(place, "merge keys (<<) are not allowed; write the keys out")
         if len(key) > KEY_CHARACTERS_MAX or len(present) >= KEYS_MAX:
-            limit = f"{KEY_CHARACTERS_MAX} characters" if len(key) > KEY_CHARACTERS_MAX else f"{KEYS_MAX} keys in one mapping"
-            raise self.refuse(place, f"unknown key {shown(key)}: no part of a scenario has more than {limit}")
+            limits = f"{KEYS_MAX} keys, or {KEY_CHARACTERS_MAX} characters in one"
+            raise self.refuse(place, f"unknown key {shown(key)}: no part of a scenario has more than {limits}")
         if key in present:
             first = present[key].key_place
             raise self.refuse(place, f"duplicate key {shown(key)}, first given in line {first[0] if first else 0}")
