@@ -1,0 +1,145 @@
+"""`gaelp query`: one read-only question to a store, asked by a child process within limits of time and memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gaelp_sim.errors import RunNotFoundError, UsageError
+from gaelp_sim.store.console_refusals import explain
+from gaelp_sim.store.schema_version import HEAD
+from gaelp_sim.store.sql_text import first_word, parameter_names, pieces, statement
+from gaelp_sim.store.view_parts import resolve_marks
+from gaelp_sim.store.views import view_selects
+
+ROWS_DEFAULT = 1_000
+TIMEOUT_S_DEFAULT = 10.0
+TIMEOUT_S_MAX = 3_600.0
+GRACE_S = 0.4
+"""How long after its deadline a child that has not ended by itself is killed."""
+_MEMORY_BYTES = {"sqlite": 512 * 1024 * 1024, "postgresql": 512 * 1024 * 1024}
+_CHILD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "console_child.py")
+
+Value = int | float | str | bytes | None
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """Rows of one query, `more` if there were more than the limit, and the seconds that the database took."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Value, ...]]
+    more: bool
+    seconds: float
+
+
+def run_query(
+    url: str, sql: str, *, run: str | None = None, all_runs: bool = False,
+    parameters: Mapping[str, Value] | None = None, limit: int = ROWS_DEFAULT, timeout_s: float = TIMEOUT_S_DEFAULT,
+) -> QueryResult:
+    """Ask the named views of the store at `url` one SELECT, over one run (default: the last) or over all.
+
+    parameters: values of the query's `:name` parameters.
+    limit: rows at most; timeout_s: seconds at most.
+    Raises UsageError for SQL that can't be obeyed, StoreBusyError over the time limit, RunNotFoundError for no such
+    store or run, SchemaVersionError, CorruptStoreError.
+    """
+    _check_limits(limit=limit, timeout_s=timeout_s)
+    text = _question(sql)
+    given = dict(parameters or {})
+    _check_parameters(text, given)
+    target = _target(url)
+    request = {
+        "sql": text, "pieces": pieces(text), "parameters": given, "run": run or "@last", "all_runs": all_runs, "limit": limit,
+        "timeout_s": timeout_s, "schema_version": HEAD, "memory_bytes": _MEMORY_BYTES[target["dialect"]],
+        "views": _views(target["dialect"], text), **target,
+    }
+    answer = _ask(request)
+    if "error" in answer:
+        raise explain(answer["error"], place=target["place"], sql=text, timeout_s=timeout_s)
+    rows = [tuple(_value(value) for value in row) for row in answer["rows"]]
+    return QueryResult(tuple(answer["columns"]), rows, answer["more"], answer["seconds"])
+
+
+def _check_limits(*, limit: int, timeout_s: float) -> None:
+    if limit < 1:
+        raise UsageError(f"--limit is {limit}; it must be 1 or more")
+    if not 0 < timeout_s <= TIMEOUT_S_MAX:
+        raise UsageError(f"--timeout is {timeout_s:g} s; it must be over 0 and at most {TIMEOUT_S_MAX:g} s")
+
+
+def _question(sql: str) -> str:
+    text = statement(sql)
+    if not text:
+        raise UsageError("the query is empty; next: gaelp query \"SELECT stage, COUNT(*) FROM journeys GROUP BY 1\"")
+    if first_word(text) not in ("SELECT", "WITH", "VALUES", "EXPLAIN"):
+        raise explain({"kind": "action", "detail": ""}, place="", sql=text, timeout_s=0)
+    return text
+
+
+def _check_parameters(sql: str, given: Mapping[str, Value]) -> None:
+    wanted = parameter_names(sql)
+    for name in wanted:
+        if name not in given:
+            raise UsageError(f"the query's parameter :{name} has no value; next: -p {name}=VALUE")
+    for name in given:
+        if name not in wanted:
+            there = ", ".join(f":{known}" for known in wanted) or "none"
+            raise UsageError(f"-p {name}: the query has no parameter :{name}; it has {there}")
+
+
+def _target(url: str) -> dict[str, Any]:
+    """Which child to start and how it reaches the store; `place` is fit to print."""
+    scheme, _, rest = url.partition("://")
+    if scheme.split("+")[0] == "sqlite":
+        path = rest.partition("?")[0].removeprefix("/")
+        if not os.path.isfile(path):
+            raise RunNotFoundError(f"no store at {path}; next: gaelp run quickstart")
+        return {"dialect": "sqlite", "path": os.path.abspath(path), "place": path}
+    if scheme.split("+")[0] in ("postgresql", "postgres"):
+        before, _, after = rest.rpartition("@")
+        hidden = f"{before.partition(':')[0]}@" if before else ""
+        return {"dialect": "postgresql", "conninfo": f"postgresql://{rest}", "module_path": sys.path,
+                "place": f"{scheme}://{hidden}{after}"}
+    raise UsageError(f"--db: unknown database {scheme!r}; next: sqlite:///FILE or postgresql+psycopg://HOST/DB")
+
+
+def _views(dialect: str, sql: str) -> dict[str, str]:
+    """SELECTs of the views whose names the query contains; the child fills in the runs."""
+    asked = sql.lower()
+    prefix = "main." if dialect == "sqlite" else "{schema}."
+    return {
+        name: resolve_marks(select, prefix=prefix, runs="{runs}")
+        for name, select in view_selects(dialect).items() if name in asked
+    }
+
+
+def _ask(request: dict[str, Any]) -> dict[str, Any]:
+    deadline = time.monotonic() + request["timeout_s"] + GRACE_S
+    environment = {name: value for name, value in os.environ.items() if name.startswith(("PG", "HOME", "SYSTEMROOT"))}
+    # One malloc arena: each further one would take 64 MB of the address space that the limit counts.
+    child = subprocess.Popen(
+        [sys.executable, "-I", "-S", _CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, env=environment | {"MALLOC_ARENA_MAX": "1"},
+    )
+    try:
+        output, _ = child.communicate(json.dumps(request).encode(), timeout=max(0.1, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return {"error": {"kind": "timeout", "detail": ""}}
+    finally:
+        child.kill()
+        child.wait()
+    if child.returncode != 0 or not output:
+        return {"error": {"kind": "ended", "detail": f"exit status {child.returncode}"}}
+    answer: dict[str, Any] = json.loads(output)
+    return answer
+
+
+def _value(value: Any) -> Value:
+    return bytes.fromhex(value["hex"]) if isinstance(value, dict) else value
