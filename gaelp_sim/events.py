@@ -124,7 +124,7 @@ class Proposals(Columns):
     row: Ints
     """Row of the person in the stack's columns."""
     second: Ints
-    """Epoch second at which it may happen."""
+    """Second since the root run's start at which it may happen."""
     kind: NDArray[np.int16]
     """Index into the population's kinds: opportunity channels first, then natural moves."""
     mark: Floats

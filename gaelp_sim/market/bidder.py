@@ -1,0 +1,63 @@
+"""The bidder protocol: one for us and for rivals, on columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from gaelp_sim.draws import Words
+from gaelp_sim.errors import BidderError
+from gaelp_sim.events import Bids, Bools, Floats, Ints, Opportunities, Outcomes, Statistics
+
+BID_MICROS_MAX = 10**10
+"""No bid above 10,000 units of money per click (or per thousand): scores stay inside 64 bits."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What every bidder may know of an hour besides the opportunities themselves."""
+
+    hour: int
+    """Hours since the root run's start."""
+    local_hour: int
+    price_factor: Floats
+    """(units,): market level of the hour, 1 on average"""
+    luck: Words
+    """(n,): this bidder's own word for each opportunity"""
+    returning: Bools
+    """(n,): True where we recognise a user who has clicked our ads (ours alone; all False for rivals)"""
+    multiplier_ppm: Ints
+    """(units, channels): our bid sheet's pacing multiplier (ours alone; PPM for rivals)"""
+
+
+class Bidder(Protocol):
+    """Whoever bids. `bid` and `observe` run inside a cell, `update` once an hour for its world."""
+
+    name: str
+
+    def bid(self, opportunities: Opportunities, moment: Moment) -> Bids:
+        """Bids for a round, without changing the arguments."""
+        ...
+
+    def observe(self, opportunities: Opportunities, outcomes: Outcomes) -> Statistics:
+        """What this bidder learns from its own outcomes, additive over cells."""
+        ...
+
+    def update(self, statistics: Statistics) -> None:
+        """Learn from an hour's statistics, summed in cell order."""
+        ...
+
+
+def checked_bids(name: str, bids: Bids, n: int) -> Ints:
+    """The bids as int64 micros, or a BidderError that names bidder, value and rule."""
+    value = np.asarray(bids.bid_micros)
+    if value.shape != (n,):
+        raise BidderError(f"bidder {name}: bids have shape {value.shape}; one bid per opportunity ({n}) is needed")
+    if not np.issubdtype(value.dtype, np.integer):
+        raise BidderError(f"bidder {name}: bids are {value.dtype}; integer micros are needed")
+    if n and (value.min() < 0 or value.max() > BID_MICROS_MAX):
+        worst = value.min() if value.min() < 0 else value.max()
+        raise BidderError(f"bidder {name}: bid {worst} micros; bids lie in 0..{BID_MICROS_MAX}")
+    return value.astype(np.int64, copy=False)

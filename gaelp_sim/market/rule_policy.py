@@ -1,0 +1,142 @@
+"""Our default policy: bid by query, stage signal and hour, choose the creative that fits, and explore.
+
+Actions are discrete: participate, a level (a multiple of the market's price), a creative. With probability epsilon the
+keyed draw picks level and creative uniformly; the propensity of every action is therefore known and positive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaelp_sim.draws import uniform
+from gaelp_sim.events import Bids, Bools, Floats, Ints, Opportunities, Outcomes, Statistics
+from gaelp_sim.market.bidder import Moment
+from gaelp_sim.scenario.schema import Channel, Creative, Scenario
+from gaelp_sim.units import PPM, micros
+
+LEVEL_MULTIPLES = np.array([0.0, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0, 1.2, 1.45, 1.7, 2.0])
+"""Bid levels as multiples of the market's price; level 0 stays out."""
+MARKET_LEVEL = 6
+NIGHT_HOURS = frozenset(range(1, 6))
+
+
+@dataclass
+class RulePolicy:
+    """The rule: market price for every signal, one level lower at night, higher for users who have clicked before."""
+
+    name: str
+    price_micros: Ints
+    """(signals,): the market's median price to beat"""
+    greedy_level: NDArray[np.int16]
+    """(2, 2, signals): by night and returning"""
+    greedy_creative: NDArray[np.int16]
+    """(signals,)"""
+    creatives: NDArray[np.int16]
+    """(channels, creatives_max): codes a channel's campaign may show, repeated to fill the row"""
+    creative_count: Ints
+    """(channels,); 0 where we run no campaign"""
+    epsilon: float
+
+    @staticmethod
+    def of(scenario: Scenario) -> RulePolicy:
+        """Compile the rule for a scenario."""
+        signals = [(channel, signal) for channel in scenario.channels for signal in channel.signals]
+        policy = scenario.us.policy
+        levels = np.empty((2, 2, len(signals)), dtype=np.int16)
+        for night in (0, 1):
+            for returning in (0, 1):
+                factor = policy.bid_multiplier * (policy.repeat_visitor_factor if returning else 1.0)
+                levels[night, returning] = max(1, int(np.abs(LEVEL_MULTIPLES - factor).argmin()) - night)
+        eligible = [_eligible(scenario, channel) for channel in scenario.channels]
+        widest = max(1, *(len(codes) for codes in eligible))
+        rows = np.array([(codes * widest or [0] * widest)[:widest] for codes in eligible], dtype=np.int16)
+        greedy = np.array([_fitting(scenario, channel, name.name) for channel, name in signals], dtype=np.int16)
+        prices = np.array([micros(signal.price_median_usd) for _, signal in signals])
+        counts = np.array([len(codes) for codes in eligible])
+        return RulePolicy(scenario.us.name, prices, levels, greedy, rows, counts, policy.exploration)
+
+    def bid(self, opportunities: Opportunities, moment: Moment) -> Bids:
+        """Level and creative by rule or, with probability epsilon, uniformly; bid = price x multiple x pacing."""
+        channel, signal = opportunities.channel, opportunities.signal
+        night = int(moment.local_hour in NIGHT_HOURS)
+        greedy_level = self.greedy_level[night][moment.returning.astype(np.int8), signal]
+        greedy_creative = self.greedy_creative[signal]
+        level, creative = self._explored(moment, channel, greedy_level, greedy_creative)
+        options = self.creative_count[channel]
+        open_here = options > 0
+        is_greedy = (level == greedy_level) & (creative == greedy_creative)
+        each = self.epsilon / (len(LEVEL_MULTIPLES) * np.maximum(options, 1))
+        propensity = np.where(open_here, np.where(is_greedy, 1.0 - self.epsilon + each, each), 1.0)
+        paced = self.price_micros[signal] * moment.multiplier_ppm[opportunities.unit, channel] // PPM
+        bid = (LEVEL_MULTIPLES[level] * paced).astype(np.int64) * open_here
+        return Bids(bid, np.where(open_here, level, 0).astype(np.int16), creative, propensity)
+
+    def _explored(
+        self, moment: Moment, channel: NDArray[np.int16], level: NDArray[np.int16], creative: NDArray[np.int16]
+    ) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+        place = uniform(moment.luck)
+        rows = np.flatnonzero(place < self.epsilon)
+        if len(rows):
+            level, creative = level.copy(), creative.copy()
+            options = np.maximum(self.creative_count[channel[rows]], 1)
+            choice = (place[rows] / self.epsilon * (len(LEVEL_MULTIPLES) * options)).astype(np.int64)
+            level[rows] = choice // options
+            creative[rows] = self.creatives[channel[rows], choice % options]
+        return level, creative
+
+    def observe(self, opportunities: Opportunities, outcomes: Outcomes) -> Statistics:
+        """Nothing: the rule does not learn."""
+        return Statistics(np.zeros(0, dtype=np.int64))
+
+    def update(self, statistics: Statistics) -> None:
+        """Nothing to update."""
+
+
+def pacing_multiplier_ppm(spent_micros: Ints, limit_micros: Ints, traffic_share: float) -> Ints:
+    """How much to hold back when a day's spend runs ahead of the day's traffic: PPM when on track, never below 30 %.
+
+    spent_micros, limit_micros: int64, equal shapes; limit < 0 means unlimited
+    traffic_share: share of the day's traffic that has passed, [0, 1]
+    Source: our own proportional rule.
+    """
+    limited = limit_micros > 0
+    ahead = np.where(limited, spent_micros / np.maximum(limit_micros, 1) - traffic_share, 0.0)
+    factor: Floats = np.clip(1.0 - 2.0 * np.maximum(ahead - 0.05, 0.0), 0.3, 1.0)
+    return (factor * PPM).astype(np.int64)
+
+
+def _eligible(scenario: Scenario, channel: Channel) -> list[int]:
+    codes = [creative.name for creative in scenario.creatives]
+    for campaign in scenario.us.campaigns:
+        if campaign.channel == channel.name:
+            return [codes.index(name) for name in campaign.creatives]
+    return []
+
+
+def _fitting(scenario: Scenario, channel: Channel, signal_name: str) -> int:
+    """The creative with the best expected match among people who show this signal; made-for ones win among equals."""
+    codes = _eligible(scenario, channel)
+    if not codes:
+        return 0
+    signal = next(part for part in channel.signals if part.name == signal_name)
+    weight = _stage_weights(channel, signal.share)
+    fits: list[tuple[float, bool, int]] = []
+    for code in codes:
+        creative: Creative = scenario.creatives[code]
+        match = _stages(creative.match)
+        fits.append((round(float(match @ weight), 9), signal_name in creative.made_for, -code))
+    return -max(fits)[2]
+
+
+def _stages(part: object) -> Floats:
+    return np.array([getattr(part, name) for name in ("unaware", "aware", "considering", "intent")])
+
+
+def _stage_weights(channel: Channel, share: object) -> Floats:
+    """P(stage | signal) up to a factor, as if people were spread 70:20:8:2 over the stages."""
+    return np.array([0.70, 0.20, 0.08, 0.02]) * _stages(channel.opportunities_per_day) * _stages(share)
+
+

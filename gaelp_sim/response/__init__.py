@@ -1,0 +1,1 @@
+"""What touches do to people: looking, clicking, wearing out, moving on, buying."""

@@ -1,0 +1,248 @@
+"""The controller of a world: leases of budget to its cells, the bid sheet, and what is learned from all cells.
+
+Between hours cells and controller exchange only small things: leases and unspent micros, the sheet, additive
+statistics. Everything is an integer or is computed from integers summed in cell order, so workers change nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+
+from gaelp_sim.events import NONE, US, Bools, Floats, Ints
+from gaelp_sim.market.budgets import UNLIMITED
+from gaelp_sim.market.rule_policy import MARKET_LEVEL, pacing_multiplier_ppm
+from gaelp_sim.units import HOURS_PER_DAY, PPM
+from gaelp_sim.world.log import Log, full
+from gaelp_sim.world.model import Model
+
+STATISTICS = ("entered", "wins", "price_index_ppm", "revenue_micros")
+ENTERED, WINS, PRICE_INDEX, REVENUE = range(len(STATISTICS))
+FAST_HOURS, SLOW_HOURS = 24.0, 168.0
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What the controller tells its cells before an hour; arrays by unit."""
+
+    lease_micros: Ints
+    """(units, accounts)"""
+    refilled: Bools
+    """(units, accounts): whoever was dropped on this account may bid again"""
+    multiplier_ppm: Ints
+    """(units, channels)"""
+    standing: dict[str, Floats]
+    """(units,) columns of the market and budget features"""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a cell tells its controller after an hour; arrays by unit."""
+
+    left_micros: Ints
+    """(units, accounts)"""
+    exhausted_s: Ints
+    """(units, accounts)"""
+    spent_micros: Ints
+    """(units, advertisers, channels + 1): the hour's charges; the last channel is e-mail"""
+    statistics: Ints
+    """(units, STATISTICS)"""
+
+
+@dataclass
+class Controller:
+    """State of every world of a process between hours, (worlds, ...) arrays."""
+
+    model: Model
+    worlds: Ints
+    """(worlds,): ids"""
+    unit_world: Ints
+    """(units,): index into `worlds`"""
+    unit_people: Ints
+    """(units,)"""
+    left_micros: Ints
+    exhausted_s: Ints
+    spent_day_micros: Ints
+    """(worlds, advertisers, channels + 1)"""
+    spent_total_micros: Ints
+    """(worlds,): ours since the start"""
+    revenue_micros: Ints
+    """(worlds,): ours, reported"""
+    fast: Floats
+    """(worlds, 2): moving averages of the price index and the win rate over a day"""
+    slow: Floats
+
+    @staticmethod
+    def of(model: Model, worlds: Ints, unit_world: Ints, unit_people: Ints) -> Controller:
+        """A controller with full accounts, before the first hour."""
+        n = len(worlds)
+        limits = np.array([account.limit_micros for account in model.accounts], dtype=np.int64)
+        spent = np.zeros((n, model.bidders, model.channels + 1), dtype=np.int64)
+        averages = np.tile([1.0, 0.3], (n, 1))
+        return Controller(
+            model, worlds, unit_world, unit_people, np.tile(limits, (n, 1)),
+            np.full((n, len(limits)), NONE, dtype=np.int64), spent, np.zeros(n, dtype=np.int64),
+            np.zeros(n, dtype=np.int64), averages, averages.copy(),
+        )
+
+    def begin_hour(self, hour: int, log: Log) -> Orders:
+        """Refill accounts that are due, lease what is left by people, write the bid sheet."""
+        refilled = self._refill(hour)
+        whole = np.bincount(self.unit_world, weights=self.unit_people, minlength=len(self.worlds)).astype(np.int64)
+        left = self.left_micros[self.unit_world]
+        share = self.unit_people[:, None], whole[self.unit_world][:, None]
+        cut = self.model.scenario.cells > 1
+        # In whole parts first: micros x people would leave 64 bits on large budgets.
+        lease = left // share[1] * share[0] + left % share[1] * share[0] // share[1] if cut else left
+        again = (lease > 0) if cut else np.broadcast_to(refilled, lease.shape)
+        multiplier = self._multiplier(hour)
+        self._write_sheet(hour, multiplier, log)
+        standing = {name: column[self.unit_world] for name, column in self._standing(hour).items()}
+        self._leased = lease
+        return Orders(lease.copy(), again.copy(), multiplier[self.unit_world], standing)
+
+    def end_hour(self, report: Report) -> None:
+        """Take unspent leases back and add up what the cells learned, in cell order."""
+        used = self._leased - report.left_micros
+        np.subtract.at(self.left_micros, self.unit_world, used)
+        np.maximum.at(self.exhausted_s, self.unit_world, report.exhausted_s)
+        np.add.at(self.spent_day_micros, self.unit_world, report.spent_micros)
+        np.add.at(self.spent_total_micros, self.unit_world, report.spent_micros[:, US].sum(axis=1))
+        sums = np.zeros((len(self.worlds), len(STATISTICS)), dtype=np.int64)
+        np.add.at(sums, self.unit_world, report.statistics)
+        self.revenue_micros += sums[:, REVENUE]
+        self._average(sums)
+
+    def end_day(self, day: int, log: Log) -> None:
+        """Write the day's budget rows and start a new day's sums."""
+        worlds = len(self.worlds)
+        ours = self.spent_day_micros[:, US]
+        campaigns = self.model.campaign_of_channel
+        rows = [(US, NONE, ours.sum(axis=1))]
+        for code in range(len(self.model.scenario.us.campaigns)):
+            rows.append((US, code, ours[:, :-1][:, campaigns == code].sum(axis=1)))
+        if self.model.scenario.email:
+            rows.append((US, len(self.model.scenario.us.campaigns), ours[:, -1]))
+        rows += [(b, NONE, self.spent_day_micros[:, b].sum(axis=1)) for b in range(1, self.model.bidders)]
+        for advertiser, campaign, spent in rows:
+            limit, exhausted = self._limit(advertiser, campaign)
+            log.add("budget_day", {
+                "world_id": self.worlds, "day": full(worlds, day), "advertiser": full(worlds, advertiser),
+                "campaign": full(worlds, campaign), "limit_micros": full(worlds, limit),
+                "spent_micros": spent, "exhausted_s": exhausted,
+            })
+        self.spent_day_micros = np.zeros_like(self.spent_day_micros)
+
+    def _limit(self, advertiser: int, campaign: int) -> tuple[int, Ints]:
+        channel = NONE
+        if campaign != NONE:
+            if campaign >= len(self.model.scenario.us.campaigns):
+                return NONE, np.full(len(self.worlds), NONE, dtype=np.int64)
+            channel = int(np.flatnonzero(self.model.campaign_of_channel == campaign)[0])
+        for place, account in enumerate(self.model.accounts):
+            if (account.advertiser, account.channel, account.monthly) == (advertiser, channel, False):
+                exhausted = self.exhausted_s[:, place]
+                return account.limit_micros, np.where(exhausted < 0, NONE, exhausted + self.model.start_s)
+        return NONE, np.full(len(self.worlds), NONE, dtype=np.int64)
+
+    def _refill(self, hour: int) -> Bools:
+        monthly = np.array([account.monthly for account in self.model.accounts], dtype=bool)
+        due = np.zeros(len(monthly), dtype=bool)
+        if hour % HOURS_PER_DAY == 0:
+            due = ~monthly
+            today = self.model.scenario.start + timedelta(days=hour // HOURS_PER_DAY)
+            if hour == 0 or today.day == 1:
+                due = np.ones(len(monthly), dtype=bool)
+        limits = np.array([account.limit_micros for account in self.model.accounts], dtype=np.int64)
+        self.left_micros[:, due] = limits[due]
+        self.exhausted_s[:, due] = NONE
+        return due
+
+    def _multiplier(self, hour: int) -> Ints:
+        """(worlds, channels): the tightest day account of ours that covers a channel sets its pace."""
+        model = self.model
+        multiplier = np.full((len(self.worlds), model.channels), PPM, dtype=np.int64)
+        if model.scenario.us.policy.pacing == "none":
+            return multiplier
+        passed = float(model.traffic_passed[hour % HOURS_PER_DAY])
+        for place, account in enumerate(model.accounts):
+            if account.advertiser != US or account.monthly:
+                continue
+            limit = np.full(len(self.worlds), account.limit_micros, dtype=np.int64)
+            pace = pacing_multiplier_ppm(limit - self.left_micros[:, place], limit, passed)
+            covered = slice(None) if account.channel == NONE else slice(account.channel, account.channel + 1)
+            multiplier[:, covered] = np.minimum(multiplier[:, covered], pace[:, None])
+        return multiplier
+
+    def _write_sheet(self, hour: int, multiplier: Ints, log: Log) -> None:
+        prices = getattr(self.model.us, "price_micros", None)
+        if prices is None:
+            return
+        counts = [len(channel.signals) for channel in self.model.scenario.channels]
+        channel = np.repeat(np.arange(self.model.channels), counts)
+        worlds, signals = len(self.worlds), len(channel)
+        bid = prices * multiplier[:, channel] // PPM
+        left = self._left_ours()[:, channel]
+        log.add("bid_sheet", {
+            "world_id": np.repeat(self.worlds, signals), "hour": full(worlds * signals, hour),
+            "channel": np.tile(channel, worlds), "signal": np.tile(np.arange(signals), worlds),
+            "level": full(worlds * signals, MARKET_LEVEL), "bid_micros": bid.ravel(), "budget_micros": left.ravel(),
+            "policy_version": full(worlds * signals, 0),
+        })
+
+    def _left_ours(self) -> Ints:
+        """(worlds, channels): what our accounts leave for a channel, NONE where nothing limits it."""
+        left = np.full((len(self.worlds), self.model.channels), UNLIMITED, dtype=np.int64)
+        for place, account in enumerate(self.model.accounts):
+            if account.advertiser == US:
+                covered = slice(None) if account.channel == NONE else slice(account.channel, account.channel + 1)
+                left[:, covered] = np.minimum(left[:, covered], self.left_micros[:, place : place + 1])
+        return np.where(left == UNLIMITED, NONE, left)
+
+    def _standing(self, hour: int) -> dict[str, Floats]:
+        daily = self._account_left(monthly=False)
+        limit = self._account_limit()
+        passed = max(float(self.model.traffic_passed[hour % HOURS_PER_DAY]), 1e-3)
+        pace = np.where(limit > 0, (limit - daily) / np.maximum(limit, 1) / passed, 1.0)
+        return {
+            "avg_cpc_trend": self.fast[:, 0] / np.maximum(self.slow[:, 0], 1e-9),
+            "competitor_aggression": 1.0 - self.fast[:, 1],
+            "daily_remaining_micros": daily,
+            "monthly_remaining_micros": self._account_left(monthly=True),
+            "spent_micros": self.spent_total_micros,
+            "revenue_micros": self.revenue_micros,
+            "pacing_ratio": np.minimum(pace, 10.0),
+        }
+
+    def _account_limit(self) -> int:
+        limits = [a.limit_micros for a in self.model.accounts if (a.advertiser, a.channel, a.monthly) == (US, NONE, False)]
+        return limits[0] if limits else NONE
+
+    def _account_left(self, *, monthly: bool) -> Ints:
+        for place, account in enumerate(self.model.accounts):
+            if (account.advertiser, account.channel, account.monthly) == (US, NONE, monthly):
+                return self.left_micros[:, place]
+        return np.full(len(self.worlds), NONE, dtype=np.int64)
+
+    def _average(self, sums: Ints) -> None:
+        """Exponentially weighted averages of the price index (price / sheet price) and of the win rate."""
+        wins, entered = sums[:, WINS], sums[:, ENTERED]
+        now = np.stack([sums[:, PRICE_INDEX] / np.maximum(wins, 1) / PPM, wins / np.maximum(entered, 1)], axis=1)
+        known = np.stack([wins > 0, entered > 0], axis=1)
+        for average, hours in ((self.fast, FAST_HOURS), (self.slow, SLOW_HOURS)):
+            average += np.where(known, (now - average) / hours, 0.0)
+
+    STATE = (
+        "left_micros", "exhausted_s", "spent_day_micros", "spent_total_micros", "revenue_micros", "fast", "slow",
+    )
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The state to resume from."""
+        return {name: getattr(self, name).copy() for name in self.STATE}
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take up a state given by `arrays`."""
+        for name in self.STATE:
+            setattr(self, name, arrays[name].copy())

@@ -1,0 +1,35 @@
+"""The hour: the pipeline's one place where state changes, over all units of a stack at once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gaelp_sim.events import Proposals
+from gaelp_sim.population.proposals import add_newly_active, plan_day
+from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_HOUR
+from gaelp_sim.world.control import Orders, Report
+from gaelp_sim.world.journeys import sweep_lost
+from gaelp_sim.world.model import traffic_of
+from gaelp_sim.world.moves import play_moves
+from gaelp_sim.world.rounds import play_rounds
+from gaelp_sim.world.stack import Stack
+
+
+def run_hour(stack: Stack, hour: int, orders: Orders) -> Report:
+    """Run one hour of every unit: auctions in rounds, then natural moves.
+
+    hour: since the root run's start; orders: the controller's leases and sheet for this hour
+    """
+    day, hour_of_day = divmod(hour, HOURS_PER_DAY)
+    stack.take_orders(orders)
+    if stack.plan is None or stack.plan.day != day:
+        stack.traffic = traffic_of(stack.model, day, stack.unit_shift_days)
+        stack.plan = plan_day(stack.model.proposer, stack.people, day, stack.traffic)
+    proposals = stack.plan.of_hour(hour_of_day)
+    ads = proposals.kind < stack.model.channels
+    play_rounds(stack, hour, Proposals(**proposals.take(np.flatnonzero(ads))))
+    play_moves(stack, Proposals(**proposals.take(np.flatnonzero(~ads))))
+    add_newly_active(stack.plan, stack.model.proposer, stack.people, stack.traffic, hour_of_day)
+    if hour_of_day == HOURS_PER_DAY - 1:
+        sweep_lost(stack, (hour + 1) * SECONDS_PER_HOUR)
+    return stack.report()

@@ -1,0 +1,158 @@
+"""A scenario compiled once into tables: everything about a world that never changes while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaelp_sim.draws import Draws
+from gaelp_sim.events import NONE, FatigueFamily, Floats, Ints
+from gaelp_sim.market.auction import Rules
+from gaelp_sim.market.bidder import Bidder
+from gaelp_sim.market.budgets import Account, accounts_of
+from gaelp_sim.market.rivals import HOUR_POWER, TableRival
+from gaelp_sim.market.rule_policy import RulePolicy
+from gaelp_sim.observe.beliefs import Beliefs
+from gaelp_sim.population.kinds import Kinds, kinds_of
+from gaelp_sim.population.proposals import Proposer
+from gaelp_sim.population.sessions import Sessions
+from gaelp_sim.response.sale import Sales
+from gaelp_sim.response.touch import Effects
+from gaelp_sim.scenario.schema import Scenario
+from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_DAY, epoch_seconds, micros
+
+EMAIL_CHANNEL = "email"
+SITE_CHANNEL = "site"
+
+
+@dataclass(frozen=True)
+class Model:
+    """Tables of one scenario under one seed."""
+
+    scenario: Scenario
+    draws: Draws
+    kinds: Kinds
+    proposer: Proposer
+    sessions: Sessions
+    effects: Effects
+    sales: Sales
+    rules: Rules
+    accounts: list[Account]
+    beliefs: Beliefs
+    us: Bidder
+    rivals: list[Bidder]
+    half_life_s: Floats
+    """(LEVELS, 1): goodwill, rivals' goodwill, fatigue of both families"""
+    goodwill_needed: NDArray[np.int8]
+    """(channels,)"""
+    campaign_of_channel: NDArray[np.int16]
+    """(channels,): our campaign's code, NONE where we run none"""
+    attention: Floats
+    """(segments,)"""
+    signup: Floats
+    """(creatives,)"""
+    crisis_segment: int
+    drift_to: NDArray[np.int8]
+    """(segments,)"""
+    local_hour_price: Floats
+    """(24,): price factor by local hour"""
+    traffic_passed: Floats
+    """(25,): share of a day's traffic before each UTC hour"""
+    start_s: int
+    timeout_s: int
+
+    @property
+    def channels(self) -> int:
+        """Number of auction channels; e-mail and site visits are coded after them."""
+        return len(self.scenario.channels)
+
+    @property
+    def bidders(self) -> int:
+        """Us and the rivals."""
+        return 1 + len(self.rivals)
+
+    @property
+    def email_cost_micros(self) -> int:
+        """Cost of one e-mail."""
+        return micros(self.scenario.email.cost_usd) if self.scenario.email else 0
+
+    def local_hour(self, hour: int) -> int:
+        """Local hour of the day at an hour since the start."""
+        return (hour + self.scenario.utc_offset_hours) % HOURS_PER_DAY
+
+    def names(self) -> dict[str, list[str]]:
+        """The names behind the codes, by kind."""
+        scenario = self.scenario
+        return {
+            "channel": [channel.name for channel in scenario.channels] + [EMAIL_CHANNEL, SITE_CHANNEL],
+            "creative": [creative.name for creative in scenario.creatives],
+            "signal": [signal.name for channel in scenario.channels for signal in channel.signals],
+            "segment": [segment.name for segment in scenario.population.segments],
+            "advertiser": [scenario.us.name] + [rival.name for rival in scenario.rivals],
+            "campaign": [campaign.name for campaign in scenario.us.campaigns] + [EMAIL_CHANNEL],
+        }
+
+
+def model_of(scenario: Scenario, seed: int, us: Bidder | None = None) -> Model:
+    """Compile a scenario; `us` bids for us in place of the default rule."""
+    draws, kinds = Draws(seed), kinds_of(scenario)
+    segments = scenario.population.segments
+    names = [segment.name for segment in segments]
+    crisis = [code for code, segment in enumerate(segments) if segment.crisis]
+    local = np.array(scenario.curves.hour) / np.mean(scenario.curves.hour)
+    utc = np.roll(local, -scenario.utc_offset_hours)
+    counts = np.cumsum([0] + [len(channel.signals) for channel in scenario.channels])
+    codes = [list(range(first, last)) for first, last in zip(counts[:-1], counts[1:], strict=True)]
+    return Model(
+        scenario, draws, kinds,
+        Proposer.of(draws, kinds, scenario.curves, scenario.utc_offset_hours),
+        Sessions.of(scenario), Effects.of(scenario), Sales.of(scenario), Rules.of(scenario), accounts_of(scenario),
+        Beliefs.of(scenario),
+        us or RulePolicy.of(scenario), [TableRival.of(scenario, rival) for rival in scenario.rivals],
+        _half_lives(scenario),
+        np.array([channel.goodwill_needed for channel in scenario.channels], dtype=np.int8),
+        _campaigns(scenario),
+        np.array([segment.attention for segment in segments]),
+        np.array([creative.signup_on_click for creative in scenario.creatives]),
+        crisis[0] if crisis else NONE,
+        np.array([names.index(s.drift_to) if s.drift_to else code for code, s in enumerate(segments)], dtype=np.int8),
+        local**HOUR_POWER,
+        np.concatenate([[0.0], np.cumsum(utc) / utc.sum()]),
+        epoch_seconds(scenario.start), round(scenario.timeout.days * SECONDS_PER_DAY),
+    )
+
+
+def _half_lives(scenario: Scenario) -> Floats:
+    response = scenario.response
+    days = [
+        response.goodwill_half_life_days, response.rival_goodwill_half_life_days,
+        response.fatigue_half_life_days, response.fatigue_half_life_days,
+    ]
+    assert [FatigueFamily.TEACH, FatigueFamily.OFFER] == [0, 1], "levels are stored by family"
+    return np.array(days)[:, None] * SECONDS_PER_DAY
+
+
+def _campaigns(scenario: Scenario) -> NDArray[np.int16]:
+    names = [channel.name for channel in scenario.channels]
+    codes = np.full(len(names), NONE, dtype=np.int16)
+    for code, campaign in reversed(list(enumerate(scenario.us.campaigns))):
+        codes[names.index(campaign.channel)] = code
+    return codes
+
+
+def day_of_year(model: Model, day: int, shift_days: Ints) -> Ints:
+    """Day of the year, 1-366, of a day of the run in worlds whose season is shifted."""
+    start = np.datetime64(model.scenario.start, "D")
+    dates = start + day + shift_days
+    return (dates - dates.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64) + 1
+
+
+def traffic_of(model: Model, day: int, shift_days: Ints) -> Floats:
+    """Factor on opportunities of a day, by world: weekday curve x yearly wave, mean 1 over the year."""
+    curves = model.scenario.curves
+    weekday = (model.scenario.start.weekday() + day) % 7
+    weekly = curves.weekday[weekday] / np.mean(curves.weekday)
+    angle = 2 * np.pi * (day_of_year(model, day, shift_days) - curves.season_peak_day) / 365.25
+    return weekly * (1.0 + curves.season_amplitude * np.cos(angle))

@@ -1,0 +1,176 @@
+"""The natural part of an hour: moves up and down, purchases, crises, drift, site visits and e-mails."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gaelp_sim.draws import Purpose, uniform
+from gaelp_sim.events import NONE, US, Column, Ints, Proposals, Stage, TouchKind, TriggerKind
+from gaelp_sim.observe.memory import Emails, remember_emails
+from gaelp_sim.population.kinds import Move
+from gaelp_sim.population.people import GOODWILL
+from gaelp_sim.response.touch import GOODWILL_MAX
+from gaelp_sim.world.accounts import log_in
+from gaelp_sim.world.journeys import Touches, record_touches
+from gaelp_sim.world.log import full
+from gaelp_sim.world.luck import halves
+from gaelp_sim.world.sales import decide_by_hazard, first_of_each, read_levels
+from gaelp_sim.world.stack import Stack
+
+
+def play_moves(stack: Stack, proposals: Proposals) -> None:
+    """At most one change of stage or segment, one visit and one e-mail per person and hour, after the auctions."""
+    true = _coming_true(stack, proposals)
+    if not len(true):
+        return
+    move = stack.model.kinds.move(true.kind)
+    changes = Proposals(**true.take(_first(stack, true, move < Move.VISIT)))
+    change = stack.model.kinds.move(changes.kind)
+    _shift_stage(stack, changes.row[change == Move.UP], 1)
+    _shift_stage(stack, changes.row[change == Move.DOWN], -1)
+    buying = change == Move.PURCHASE
+    if buying.any():
+        decide_by_hazard(stack, changes.row[buying], changes.second[buying])
+    crisis = change == Move.CRISIS
+    turn_crisis(stack, changes.row[crisis], changes.second[crisis], TriggerKind.CRISIS_PERSON)
+    _drift(stack, changes, np.flatnonzero(change == Move.DRIFT))
+    _visit(stack, Proposals(**true.take(_first(stack, true, move == Move.VISIT))))
+    if (move == Move.EMAIL).any():
+        _email(stack, Proposals(**true.take(_first(stack, true, move == Move.EMAIL))))
+
+
+def _coming_true(stack: Stack, proposals: Proposals) -> Proposals:
+    """Proposals whose mark lies below the person's present rate, in the order (unit, second, person)."""
+    people, kinds = stack.people, stack.model.kinds
+    row = proposals.row
+    true = proposals.mark < kinds.present_rate(proposals.kind, people.segment[row], people.stage[row])
+    move = kinds.move(proposals.kind)
+    true &= (move != Move.PURCHASE) | (people.decided_s[row] < 0)
+    true &= (move != Move.EMAIL) | people.on_list[row]
+    at = np.flatnonzero(true)
+    order = np.lexsort([people.person[row[at]], proposals.second[at], people.unit[row[at]]])
+    return Proposals(**proposals.take(at[order]))
+
+
+def _first(stack: Stack, proposals: Proposals, wanted: Column) -> Ints:
+    at = np.flatnonzero(wanted)
+    return at[first_of_each(proposals.row[at], stack.scratch)]
+
+
+def _shift_stage(stack: Stack, rows: Ints, step: int) -> None:
+    stack.people.stage[rows] += np.int8(step)
+
+
+def turn_crisis(stack: Stack, rows: Ints, second: Ints, kind: TriggerKind) -> None:
+    """Move people into the crisis segment, where the scenario has one."""
+    crisis = stack.model.crisis_segment
+    if crisis == NONE or not len(rows):
+        return
+    people = stack.people
+    new = people.segment[rows] != crisis
+    rows, second = rows[new], second[new]
+    _log_trigger(stack, rows, second, kind, np.full(len(rows), crisis))
+    people.segment[rows] = crisis
+    people.crisis_s[rows] = second
+
+
+def _drift(stack: Stack, changes: Proposals, at: Ints) -> None:
+    if not len(at):
+        return
+    people, rows = stack.people, changes.row[at]
+    target = stack.model.drift_to[people.segment[rows]]
+    _log_trigger(stack, rows, changes.second[at], TriggerKind.SEGMENT_DRIFT, target)
+    people.segment[rows] = target
+
+
+def _log_trigger(stack: Stack, rows: Ints, second: Ints, kind: TriggerKind, target: Column) -> None:
+    people, n = stack.people, len(rows)
+    if n:
+        stack.log.add("trigger_event", {
+            "world_id": people.world[rows], "occurred_s": second + stack.model.start_s,
+            "person_id": people.person[rows], "kind": full(n, kind),
+            "segment_from": people.segment[rows].astype(np.int64), "segment_to": target.astype(np.int64),
+            "size": np.ones(n),
+        })
+
+
+def _visit(stack: Stack, visits: Proposals) -> None:
+    """Organic visits to our site: recorded, free, and without effect on any level."""
+    n = len(visits)
+    if not n:
+        return
+    people, row = stack.people, visits.row
+    device = stack.model.sessions.device(people.device[row], people.owned[row], people.stage[row], visits.luck_device)
+    people.device[row] = device
+    record_touches(stack, Touches(
+        row, visits.second, full(n, 101), full(n, TouchKind.VISIT), full(n, US), full(n, stack.model.channels + 1),
+        full(n, NONE), full(n, NONE), full(n, NONE), full(n, 0), device.astype(np.int64), full(n, 0),
+        np.ones(n, dtype=bool), np.zeros(n, dtype=bool),
+    ), impressions=False)
+
+
+def _email(stack: Stack, due: Proposals) -> None:
+    """E-mails to people on the list: opened or not, clicked or not, as far as our money reaches."""
+    sent = Proposals(**due.take(_affordable(stack, due)))
+    email, n = stack.model.scenario.email, len(sent)
+    if not n or email is None:
+        return
+    people, model, row = stack.people, stack.model, sent.row
+    words = model.draws.words(Purpose.NATURAL, people.world[row], people.person[row], sent.second, 1)
+    decay = model.draws.words(Purpose.NATURAL, people.world[row], people.person[row], sent.second, 2)
+    level = read_levels(stack, row, sent.second, halves(decay[0], decay[1]))
+    clicked = uniform(words[0]) < email.click_rate
+    opened = clicked | (uniform(words[1]) < email.open_rate)
+    moves = np.array([email.click_moves_up.unaware, email.click_moves_up.aware, email.click_moves_up.considering, 0, 0])
+    moved = clicked & (uniform(words[2]) < moves[people.stage[row]])
+    warms = np.where(clicked, model.scenario.response.click_adds_goodwill, np.where(opened, email.view_adds_goodwill, 0.0))
+    level[GOODWILL] = np.minimum(level[GOODWILL] + (uniform(words[3]) < warms), GOODWILL_MAX)
+    people.level[:, row] = level
+    people.level_s[row] = sent.second
+    people.stage[row] += moved
+    _record_emails(stack, sent, opened, clicked)
+    leaves = uniform(sent.luck_query) < email.unsubscribe_rate
+    people.on_list[row[leaves]] = False
+
+
+def _affordable(stack: Stack, due: Proposals) -> Ints:
+    """E-mails that our whole-advertiser accounts can still pay, first come first served; the money is taken."""
+    cost, unit = stack.model.email_cost_micros, stack.people.unit[due.row].astype(np.int64)
+    budgets = stack.budgets
+    wide = [k for k, account in enumerate(stack.model.accounts) if (account.advertiser, account.channel) == (US, NONE)]
+    nth = np.arange(len(unit)) - np.searchsorted(unit, unit) + 1
+    keep = np.ones(len(unit), dtype=bool)
+    for account in wide:
+        keep &= nth * cost <= budgets.left_micros[unit, account]
+    at = np.flatnonzero(keep)
+    spent = np.bincount(unit[at], minlength=stack.units) * cost
+    for account in wide:
+        budgets.left_micros[:, account] -= spent
+    stack.spent_micros[:, US, -1] += spent
+    return at
+
+
+def _record_emails(stack: Stack, sent: Proposals, opened: Column, clicked: Column) -> None:
+    people, model, row, n = stack.people, stack.model, sent.row, len(sent)
+    cost = full(n, model.email_cost_micros)
+    device = people.device[row].astype(np.int64)
+    record_touches(stack, Touches(
+        row, sent.second, full(n, 100), full(n, TouchKind.EMAIL), full(n, US), full(n, model.channels),
+        full(n, len(model.scenario.us.campaigns)), full(n, NONE), full(n, NONE), full(n, 0), device, cost,
+        opened, clicked,
+    ), impressions=False)
+    log_in(stack, row[clicked], device[clicked], sent.second[clicked])
+    remember_emails(stack.memory, Emails(
+        row, stack.slot_of(row, device), sent.second + model.start_s, full(n, model.channels), cost, clicked,
+    ))
+
+
+def strike_world(stack: Stack, unit: int, number: int, second: int) -> None:
+    """A crisis strikes a unit's world: people of its segments turn crisis with the scenario's probability."""
+    people, crisis = stack.people, stack.model.scenario.crises[number]
+    names = [segment.name for segment in stack.model.scenario.population.segments]
+    masked = np.isin(people.segment, [names.index(name) for name in crisis.segments])
+    rows = np.flatnonzero(masked & (people.unit == unit) & (people.stage != Stage.CONVERTED))
+    words = stack.model.draws.words(Purpose.CRISIS_TURN, people.world[rows], people.person[rows], second, number)
+    rows = rows[uniform(words[0]) < crisis.turns_crisis]
+    turn_crisis(stack, rows, full(len(rows), second), TriggerKind.CRISIS_WORLD)

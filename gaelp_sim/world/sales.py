@@ -1,0 +1,98 @@
+"""Purchases: decided now, paid and reported later, and falling due on the clock."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gaelp_sim.draws import Purpose, Words
+from gaelp_sim.events import NONE, US, Bools, Column, ConversionVia, Ints, JourneyStatus, Stage
+from gaelp_sim.population.people import GOODWILL, RIVAL_GOODWILL
+from gaelp_sim.response.levels import decayed
+from gaelp_sim.units import micros
+from gaelp_sim.world.journeys import timed_out
+from gaelp_sim.world.luck import halves
+from gaelp_sim.world.stack import Stack
+
+
+def read_levels(stack: Stack, rows: Ints, second: Ints, luck: Column) -> Column:
+    """The levels of people as they stand at `second`: int8 (LEVELS, n); nothing is written."""
+    people = stack.people
+    elapsed = second - people.level_s[rows]
+    return decayed(people.level[:, rows], elapsed, stack.model.half_life_s, luck)
+
+
+def decide_by_hazard(stack: Stack, rows: Ints, second: Ints) -> None:
+    """People in INTENT decide to buy, and pick their advertiser by goodwill."""
+    people, model = stack.people, stack.model
+    words = model.draws.words(Purpose.NATURAL, people.world[rows], people.person[rows], second)
+    level = read_levels(stack, rows, second, halves(words[0], words[1]))
+    luck = _sale_words(stack, rows, second)
+    advertiser = model.sales.advertiser(level[GOODWILL], level[RIVAL_GOODWILL], people.last_rival[rows], luck[0])
+    bought = advertiser != NONE
+    _decide(stack, rows[bought], second[bought], advertiser[bought], luck[:, bought], ConversionVia.HAZARD)
+
+
+def decide_on_click(stack: Stack, rows: Ints, second: Ints) -> None:
+    """People who clicked our ad in INTENT decide at once to buy from us."""
+    undecided = stack.people.decided_s[rows] < 0
+    rows, second = rows[undecided], second[undecided]
+    if len(rows):
+        luck = _sale_words(stack, rows, second)
+        _decide(stack, rows, second, np.zeros(len(rows), dtype=np.int8), luck, ConversionVia.CLICK)
+
+
+def _sale_words(stack: Stack, rows: Ints, second: Ints) -> Words:
+    people = stack.people
+    return stack.model.draws.words(Purpose.SALE, people.world[rows], people.person[rows], second)
+
+
+def _decide(stack: Stack, rows: Ints, second: Ints, advertiser: Column, luck: Words, via: ConversionVia) -> None:
+    people, model = stack.people, stack.model
+    purchased = second + model.sales.purchase_lag_s(luck[1])
+    reported = purchased + model.sales.report_delay_s(luck[2])
+    value = np.where(advertiser == US, micros(model.scenario.economics.ltv_usd), 0)
+    late = (people.status[rows] == JourneyStatus.LOST) | timed_out(stack, rows, second)
+    people.decided_s[rows] = second
+    order = model.draws.words(Purpose.SALE, people.world[rows], people.person[rows], second, 1).astype(np.int64)
+    stack.log.add("conversion", {
+        "world_id": people.world[rows], "person_id": people.person[rows], "decided_s": second + model.start_s,
+        "order_id": (order[0] >> 1) << 31 | order[1] >> 1, "advertiser": advertiser.astype(np.int64),
+        "via": np.full(len(rows), int(via)), "purchased_s": purchased + model.start_s,
+        "reported_s": reported + model.start_s, "value_micros": value, "device": people.device[rows].astype(np.int64),
+        "journey_index": people.journey[rows].astype(np.int64), "late": late.astype(np.int64),
+    })
+    fresh = {
+        "row": rows, "purchased_s": purchased, "reported_s": reported,
+        "advertiser": advertiser.astype(np.int64), "value_micros": value,
+    }
+    stack.pending = {name: np.concatenate([old, fresh[name]]) for name, old in stack.pending.items()}
+    stack.log.add("due", {"purchased_s": purchased, "reported_s": reported})
+
+
+def pay_due(stack: Stack, now_s: int) -> None:
+    """Purchases that fall due this second are paid: the journey is CONVERTED, the person out of the market."""
+    people, pending = stack.people, stack.pending
+    due = pending["purchased_s"] == now_s
+    rows = pending["row"][due]
+    people.stage[rows] = Stage.CONVERTED
+    people.status[rows] = np.where(people.journey[rows] >= 0, JourneyStatus.CONVERTED, people.status[rows])
+    people.converted_s[rows] = now_s
+    people.converted_advertiser[rows] = pending["advertiser"][due]
+
+
+def report_due(stack: Stack, now_s: int) -> None:
+    """Sales whose report falls due this second count as our revenue from now on."""
+    pending = stack.pending
+    due = (pending["reported_s"] == now_s) & (pending["purchased_s"] <= now_s)
+    ours = due & (pending["advertiser"] == US)
+    unit = stack.people.unit[pending["row"][ours]]
+    np.add.at(stack.reported_micros, unit, pending["value_micros"][ours])
+    stack.pending = {name: column[~due] for name, column in pending.items()}
+
+
+def first_of_each(rows: Ints, scratch: Ints) -> Bools:
+    """True at the first place of each person in `rows`; scratch: int64, one entry a person, any content."""
+    places = np.arange(len(rows))
+    # With repeated indices the last assignment stands: written backwards, that is the first place.
+    scratch[rows[::-1]] = places[::-1]
+    return scratch[rows] == places

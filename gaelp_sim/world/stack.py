@@ -1,0 +1,188 @@
+"""A stack: the people and cells of one process, with all that changes while the clock runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gaelp_sim.draws import Purpose, normal_quantile, uniform
+from gaelp_sim.events import NONE, Column, DeviceKind, Floats, Ints
+from gaelp_sim.market.budgets import Budgets
+from gaelp_sim.observe.memory import SLOTS, Memory, from_arrays, to_arrays
+from gaelp_sim.population.people import People, born, joined
+from gaelp_sim.population.proposals import DayPlan
+from gaelp_sim.world.control import REVENUE, STATISTICS, Orders, Report
+from gaelp_sim.world.log import Log, Table
+from gaelp_sim.world.model import Model
+
+ACCOUNT_ALIAS = len(DeviceKind)
+"""Column of the account's id in `Stack.alias`, after the devices'."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which part of the run a stack holds: worlds, and the range of cells of each."""
+
+    worlds: range
+    cells: range
+
+    def units(self) -> list[tuple[int, int]]:
+        """(world, cell) of each unit, in order."""
+        return [(world, cell) for world in self.worlds for cell in self.cells]
+
+
+@dataclass
+class Stack:
+    """People of some (world, cell) units and everything of theirs that changes."""
+
+    model: Model
+    place: Place
+    people: People
+    memory: Memory
+    budgets: Budgets
+    unit_world_id: Ints
+    """(units,)"""
+    unit_noise: Floats
+    """(units,): the world's market noise on prices"""
+    unit_shift_days: Ints
+    """(units,): the world's shift of the season"""
+    alias: Ints
+    """(people, 4): observed id of each device, and of the account"""
+    login_s: Ints
+    """(people, devices): when each device was joined to the account, NONE before"""
+    pending: dict[str, Ints]
+    """Purchases decided and not yet paid or reported: row, purchased_s, reported_s, advertiser, value_micros"""
+    carried: Table
+    """Recorded touches of open journeys that an earlier run began, as touch columns"""
+    log: Log = field(default_factory=Log)
+    closed: list[Table] = field(default_factory=list)
+    plan: DayPlan | None = None
+    traffic: Floats = field(default_factory=lambda: np.zeros(0))
+    spent_micros: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    statistics: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    orders: Orders | None = None
+    reported_micros: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """(units,): our revenue reported since the last hour's report"""
+    scratch: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """(people,), any content: see `sales.first_of_each`"""
+
+    def __post_init__(self) -> None:
+        self.scratch = np.zeros(len(self.people), dtype=np.int64)
+        self.reported_micros = np.zeros(self.units, dtype=np.int64)
+
+    @staticmethod
+    def of(model: Model, place: Place) -> Stack:
+        """The people of these units as they are born."""
+        people = joined([born(model.draws, model.scenario, world, place.cells) for world in place.worlds])
+        return Stack._around(model, place, people, Memory.empty(len(people), model.beliefs), _no_pending(), {})
+
+    @staticmethod
+    def _around(
+        model: Model, place: Place, people: People, memory: Memory, *rest: dict[str, Ints]
+    ) -> Stack:
+        worlds = np.array([world for world, _ in place.units()])
+        noise, shift = world_conditions(model, worlds)
+        budgets = Budgets.of(model.accounts, len(worlds), model.channels)
+        pending, carried = rest
+        return Stack(
+            model, place, people, memory, budgets, worlds, noise, shift, alias_ids(model, people),
+            np.full((len(people), len(DeviceKind)), NONE, dtype=np.int64), pending, carried,
+        )
+
+    @property
+    def units(self) -> int:
+        """Number of (world, cell) units."""
+        return len(self.unit_world_id)
+
+    def unit_people(self) -> Ints:
+        """(units,): how many people live in each unit."""
+        return np.bincount(self.people.unit, minlength=self.units)
+
+    def take_orders(self, orders: Orders) -> None:
+        """Start an hour: leases are filled, those whose accounts refilled may bid again, sums are zero."""
+        self.orders = orders
+        self.budgets.left_micros[:] = orders.lease_micros
+        self.budgets.dropped &= ~orders.refilled
+        self.budgets.exhausted_s[orders.refilled] = -1
+        channels = self.model.channels + 1
+        self.spent_micros = np.zeros((self.units, self.model.bidders, channels), dtype=np.int64)
+        self.statistics = np.zeros((self.units, len(STATISTICS)), dtype=np.int64)
+
+    def report(self) -> Report:
+        """End an hour: what the controller may know of it."""
+        budgets = self.budgets
+        self.statistics[:, REVENUE] = self.reported_micros
+        self.reported_micros = np.zeros(self.units, dtype=np.int64)
+        return Report(budgets.left_micros.copy(), budgets.exhausted_s.copy(), self.spent_micros, self.statistics)
+
+    def slot_of(self, rows: Ints, device: Column) -> Ints:
+        """Memory slot under which we recognise these people on these devices: 0 the account, else the device's."""
+        if self.model.scenario.identity.mode == "perfect":
+            return np.zeros(len(rows), dtype=np.int64)
+        known = self.people.logged_in[rows] >> device & 1
+        return np.where(known, 0, device + 1).astype(np.int64)
+
+    def resolved_user(self, rows: Ints, slots: Ints) -> Ints:
+        """Id of the user as we resolve them: the account's, or the device's own."""
+        return self.alias[rows, np.where(slots == 0, ACCOUNT_ALIAS, slots - 1)]
+
+    def arrays(self) -> dict[str, Column]:
+        """The state to resume from, flat by name."""
+        state: dict[str, Column] = {f"people.{name}": column for name, column in self.people.arrays().items()}
+        state.update({f"memory.{name}": column for name, column in to_arrays(self.memory).items()})
+        state.update({f"pending.{name}": column for name, column in self.pending.items()})
+        state.update({f"carried.{name}": column for name, column in self.carried.items()})
+        state["login_s"] = self.login_s
+        state["reported_micros"] = self.reported_micros
+        state["budgets.dropped"] = self.budgets.dropped
+        state["budgets.exhausted_s"] = self.budgets.exhausted_s
+        return state
+
+    @staticmethod
+    def restored(model: Model, place: Place, state: dict[str, Column]) -> Stack:
+        """The stack that `arrays` took apart."""
+        def part(name: str) -> dict[str, Column]:
+            return {key.split(".", 1)[1]: column.copy() for key, column in state.items() if key.startswith(name + ".")}
+
+        memory = from_arrays(part("memory"), model.beliefs)
+        stack = Stack._around(model, place, People(**part("people")), memory, part("pending"), part("carried"))
+        stack.login_s[:] = state["login_s"]
+        stack.reported_micros[:] = state["reported_micros"]
+        stack.budgets.dropped[:] = state["budgets.dropped"]
+        stack.budgets.exhausted_s[:] = state["budgets.exhausted_s"]
+        return stack
+
+
+def world_conditions(model: Model, worlds: Ints) -> tuple[Floats, Ints]:
+    """Market noise on prices (normal(1, sd), at least .5) and the season's shift in days of each world.
+
+    World 0 of a single-world run is drawn like any other: the noise is part of the world.
+    """
+    words = model.draws.words(Purpose.WORLD, worlds, 0, 0)
+    variation = model.scenario.variation
+    noise = np.maximum(1.0 + variation.market_noise_sd * normal_quantile(uniform(words[0]) + 2.0**-33), 0.5)
+    widest = variation.season_shift_days_max
+    return noise, (uniform(words[1]) * (2 * widest + 1)).astype(np.int64) - widest
+
+
+def alias_ids(model: Model, people: People) -> Ints:
+    """(people, 4): ids an advertiser sees, 62 keyed bits that say nothing of the person."""
+    n = len(people)
+    slots = ACCOUNT_ALIAS + 1
+    words = model.draws.words(
+        Purpose.ALIAS, np.tile(people.world, slots), np.tile(people.person, slots), 0, np.repeat(np.arange(slots), n)
+    ).astype(np.int64)
+    return ((words[0] >> 1) << 31 | words[1] >> 1).reshape(slots, n).T.copy()
+
+
+def memory_index(rows: Ints, slots: Ints) -> Ints:
+    """Flat index into the memory's records."""
+    return rows * SLOTS + slots
+
+
+def _no_pending() -> dict[str, Ints]:
+    names = ("row", "purchased_s", "reported_s", "advertiser", "value_micros")
+    return {name: np.zeros(0, dtype=np.int64) for name in names}
+
+
