@@ -36,16 +36,15 @@ CLICK_FLOOR = 1e-6
 
 @dataclass(frozen=True)
 class Beliefs:
-    """Lookup tables for estimates, float32; `place` is channel x signal_size + signal."""
+    """Lookup tables for estimates, float32; signal codes run on over the channels, so a signal tells its channel."""
 
-    signal_size: int
     evidence: Singles
-    """(2, places, 3): log likelihood ratios of AWARE, CONSIDERING, INTENT against UNAWARE; [1] where clicked."""
+    """(2, signals, 3): log likelihood ratios of AWARE, CONSIDERING, INTENT against UNAWARE; [1] where clicked."""
     stage_prior: Singles
     """(4, 1): shares of people by stage at the start."""
     given: Singles
-    """(4 + 24, places): P(stage | an opportunity of this channel and signal); then, for each trait (three segment
-    probabilities, attention, price sensitivity, urgency), its expectation given each stage and the place."""
+    """(4 + 24, signals): P(stage | an opportunity of this signal); then, for each trait (three segment
+    probabilities, attention, price sensitivity, urgency), its expectation given each stage and the signal."""
     examined: Singles
     """(2, channels): probability that an impression was looked at, [1] where clicked."""
     goodwill: Singles
@@ -58,23 +57,16 @@ class Beliefs:
     """Silence after which a journey counts as ended."""
 
     @staticmethod
-    def of(scenario: Scenario, signal_codes: Sequence[Sequence[int]] | None = None) -> Beliefs:
-        """Build the tables.
-
-        signal_codes[channel][rank]: the code that opportunities carry for the channel's signal of that rank; by
-        default the rank itself.
-        """
-        codes = signal_codes or [range(len(channel.signals)) for channel in scenario.channels]
-        size = 1 + max(max(row) for row in codes)
+    def of(scenario: Scenario) -> Beliefs:
+        """Build the tables from the scenario's shares, rates and half-lives."""
         joint = _joint_shares(scenario)
         stages, within = joint.sum(0), joint / joint.sum(0)
-        chance = _likelihoods(scenario, codes, size) * within
+        chance = _likelihoods(scenario) * within
         by_stage = chance.sum(1)
         stage_given = by_stage * stages / (by_stage * stages).sum(1, keepdims=True)
         traits = _traits(scenario.population.segments, chance)
         return Beliefs(
-            signal_size=size,
-            evidence=_evidence(scenario, by_stage, within, size=size).astype(np.float32),
+            evidence=_evidence(scenario, by_stage, within).astype(np.float32),
             stage_prior=stages.astype(np.float32)[:, None],
             given=np.concatenate([stage_given.T, traits]).astype(np.float32),
             examined=_examined(scenario).astype(np.float32),
@@ -120,13 +112,16 @@ def _joint_shares(scenario: Scenario) -> Floats:
     return np.asarray(joint / joint.sum())
 
 
-def _likelihoods(scenario: Scenario, codes: Sequence[Sequence[int]], size: int) -> Floats:
-    """(places, segments, 4): relative rates of an opportunity of this channel and signal; 1 at unused places."""
+def _likelihoods(scenario: Scenario) -> Floats:
+    """(signals, segments, 4): relative rates of an opportunity of this signal."""
     segments = scenario.population.segments
-    table = np.ones((len(scenario.channels) * size, len(segments), STAGES))
-    for c, channel in enumerate(scenario.channels):
-        for code, signal in zip(codes[c], channel.signals, strict=True):
-            table[c * size + code] = [_rate(channel, signal, segment) for segment in segments]
+    table = np.array(
+        [
+            [_rate(channel, signal, segment) for segment in segments]
+            for channel in scenario.channels
+            for signal in channel.signals
+        ]
+    )
     most = table.max((1, 2), keepdims=True)
     relative = np.divide(table, most, out=np.ones_like(table), where=most > 0)
     return np.asarray(np.maximum(relative, LIKELIHOOD_FLOOR))
@@ -139,21 +134,24 @@ def _rate(channel: Channel, signal: Signal, segment: Segment) -> Floats:
     return _by_stage(channel.opportunities_per_day) * _by_stage(share) * factor
 
 
-def _evidence(scenario: Scenario, by_stage: Floats, within: Floats, *, size: int) -> Floats:
-    factor = within.T @ [segment.click_rate_factor for segment in scenario.population.segments]
-    rates = np.array([_by_stage(channel.click_rate) for channel in scenario.channels]) * factor
-    clicked = np.repeat(np.clip(rates, CLICK_FLOOR, 0.99), size, axis=0)
+def _evidence(scenario: Scenario, by_stage: Floats, within: Floats) -> Floats:
+    factors = np.array([segment.click_rate_factor for segment in scenario.population.segments])
+    channels = [channel for channel in scenario.channels for _ in channel.signals]
+    rates = np.array([_by_stage(channel.click_rate) for channel in channels]) * (within * factors[:, None]).sum(0)
+    clicked = np.clip(rates, CLICK_FLOOR, 0.99)
     # A look without a click says next to nothing, so a lost auction and an unclicked impression weigh the same.
     logs = np.log(np.stack([by_stage, by_stage * clicked]))
     return np.asarray(np.clip(logs[:, :, 1:] - logs[:, :, :1], -EVIDENCE_MAX, EVIDENCE_MAX))
 
 
 def _traits(segments: Sequence[Segment], weights: Floats) -> Floats:
-    """Segment probabilities and expected traits, (6 x 4, places), of weights (places, segments, 4)."""
+    """Segment probabilities and expected traits, (6 x 4, signals), of weights (signals, segments, 4)."""
     posterior = weights / weights.sum(1, keepdims=True)
     values = np.zeros((TRAITS, len(segments)))
     for code, segment in enumerate(segments):
         values[SEGMENT_COLUMNS:, code] = segment.attention, segment.price_sensitivity, segment.urgency
         if code < SEGMENT_COLUMNS:
             values[code, code] = 1.0
-    return np.asarray(np.einsum("tz,pzs->tsp", values, posterior).reshape(TRAITS * STAGES, -1))
+    # A plain sum over segments, not a matrix product, whose last bit may differ between machines.
+    expected = (values[:, :, None, None] * posterior.transpose(1, 2, 0)).sum(1)
+    return np.asarray(expected.reshape(TRAITS * STAGES, -1))

@@ -182,9 +182,8 @@ def _expected_stage(weights: Singles) -> Singles:
 
 
 def _fill_estimates(sheet: Singles, context: Context, weights: Singles, *, beliefs: Beliefs) -> None:
-    """Stage by naive Bayes on this place and the remembered ones; segment and traits given stage and place."""
-    place = context.channel.astype(np.int64) * beliefs.signal_size + context.signal
-    given = beliefs.given.take(place, axis=1)
+    """Stage by naive Bayes on this signal and the remembered ones; segment and traits given stage and signal."""
+    given = beliefs.given.take(context.signal, axis=1)
     posterior = given[:STAGES] * weights
     posterior /= np.add.reduce(posterior)
     before = _expected_stage(beliefs.stage_prior * weights)

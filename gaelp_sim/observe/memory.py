@@ -232,10 +232,10 @@ def _touch(records: Records, touch: Impressions | Emails, timeout_s: int) -> Non
 
 
 def _weigh(records: Records, seen: Impressions | Losses, clicked: Ints | int, *, beliefs: Beliefs) -> None:
-    """Add what an opportunity's channel, signal and click tell of the stage."""
-    _, places, ratios = beliefs.evidence.shape
-    place = clicked * places + seen.channel.astype(np.int64) * beliefs.signal_size + seen.signal
-    sums = records["evidence"] + beliefs.evidence.reshape(-1, ratios).take(place, axis=0)
+    """Add what an opportunity's signal and click tell of the stage."""
+    _, signals, ratios = beliefs.evidence.shape
+    told = beliefs.evidence.reshape(-1, ratios).take(clicked * signals + seen.signal, axis=0)
+    sums = records["evidence"] + told
     records["evidence"] = np.minimum(np.maximum(sums, -EVIDENCE_MAX), EVIDENCE_MAX)
     records["last_signal"] = seen.signal
 

@@ -179,9 +179,7 @@ def _budget() -> tuple[Feature, ...]:
             "monthly_remaining_usd", "budget", "USD", 0, USD_HIGH, "What is left of the month; the high end: no limit."
         ),
         Feature("current_roi", "budget", "ratio", -1, 100, "Reported revenue over spend, less 1; 0 before any spend."),
-        Feature(
-            "pacing", "budget", "ratio", 0, 2, "Spend today over what an even day would have spent by now; 1 on track."
-        ),
+        Feature("pacing", "budget", "ratio", 0, 2, "Spend today over an even day's spend by now; 1 on track."),
     )
 
 

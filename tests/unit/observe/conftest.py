@@ -61,6 +61,7 @@ def _segment(name: str, *, share: float, urgency: float, crisis: bool = False) -
         up_per_day=UpRates(unaware=0.01, aware=0.03, considering=0.08),
         purchase_per_day=0.2,
         purchase_per_click=0.1,
+        search_rate_factor=1.5 if crisis else 1.0,
         urgency=urgency,
         crisis=crisis,
     )

@@ -76,7 +76,7 @@ def random_context(rng: np.random.Generator, count: int) -> Context:
         slots=rng.integers(0, SLOTS, count),
         second=T0 + rng.integers(-DAY, 900 * DAY, count),
         channel=rng.integers(0, 2, count).astype(np.int16),
-        signal=rng.integers(0, 2, count).astype(np.int16),
+        signal=rng.integers(0, 4, count).astype(np.int16),
         device=rng.integers(0, 3, count).astype(np.int16),
         on_list=rng.random(count) < 0.5,
         standing_row=rng.integers(0, 3, count),

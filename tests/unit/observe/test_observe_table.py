@@ -7,7 +7,6 @@ import pytest
 
 from gaelp_sim.observe.beliefs import EVIDENCE_MAX, STAGES, TRAITS, Beliefs
 from gaelp_sim.observe.table import COLUMN, FEATURES, HIGH, LOW, NAMES
-from gaelp_sim.scenario.schema import Scenario
 
 ENTRIES = {
     "touchpoint_sequence": ["last_channel_1", "last_channel_2", "last_channel_3"],
@@ -65,7 +64,7 @@ def test_own_facts_are_not_latent() -> None:
 
 
 def test_beliefs_are_probabilities(beliefs: Beliefs) -> None:
-    """P(stage | place) and the prior sum to 1; each trait lies in [0, 1]; evidence is bounded."""
+    """P(stage | signal) and the prior sum to 1; each trait lies in [0, 1]; evidence is bounded."""
     assert beliefs.given.shape == (STAGES + TRAITS * STAGES, 4)
     np.testing.assert_allclose(beliefs.given[:STAGES].sum(0), 1, rtol=1e-6)
     np.testing.assert_allclose(beliefs.stage_prior.sum(), 1, rtol=1e-6)
@@ -88,11 +87,11 @@ def test_stage_given_signal_by_hand(beliefs: Beliefs) -> None:
     assert beliefs.given[2, 0] / beliefs.given[1, 0] == pytest.approx(odds, rel=1e-5)
 
 
-def test_signal_codes_place_the_tables(scenario: Scenario, beliefs: Beliefs) -> None:
-    """With codes that run on over the channels, the same columns stand at the places the codes name."""
-    running = Beliefs.of(scenario, [[0, 1], [2, 3]])
-    assert running.signal_size == 4
-    np.testing.assert_array_equal(running.given[:, [0, 1, 6, 7]], beliefs.given)
+def test_signals_run_on_over_the_channels(beliefs: Beliefs) -> None:
+    """Codes 2 and 3 are the second channel's signals; a segment's search factor counts in its own channel only."""
+    assert beliefs.evidence.shape == (2, 4, 3)
+    np.testing.assert_allclose(beliefs.given[:4, 2], beliefs.given[:4, 0], rtol=1e-5)
+    assert beliefs.given[4, 0] > beliefs.given[4, 2]
 
 
 def test_columns_are_found_by_name() -> None:
