@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,8 @@ class Asked:
 
     run_ref: str
     all_runs: bool
-    parameters: Mapping[str, Any]
+    parameters: Sequence[str]
+    """`name=value` each; as_of takes a date or time."""
     limit: int
     timeout_s: float
 
@@ -166,19 +167,37 @@ def row_hash(db_url: str, run_ref: str) -> tuple[str, str]:
         return run.run_id, rowhash.row_hash(store, run)
 
 
-def answered(db_url: str, sql: str, asked: Asked) -> QueryResult:
+def answered(db_url: str, text: str, asked: Asked) -> QueryResult:
     """The answer to a SELECT, or to a worked query called by its name."""
     from gaelp_sim.store.console import run_query
+    from gaelp_sim.store.named_queries import parse_parameters, resolve
 
+    sql, parameters = resolve(text, parse_parameters(asked.parameters))
     return run_query(
         db_url,
         sql,
         run=asked.run_ref,
         all_runs=asked.all_runs,
-        parameters=asked.parameters,
+        parameters=parameters,
         limit=asked.limit,
         timeout_s=asked.timeout_s,
     )
+
+
+def named_query_records() -> list[Record]:
+    """The worked queries: name, the question each answers, its parameters."""
+    from gaelp_sim.store.named_queries import NAMED_QUERIES
+
+    return [
+        {"name": query.name, "question": query.question, "parameters": " ".join(query.defaults), "sql": query.sql}
+        for query in NAMED_QUERIES.values()
+    ]
+
+
+def touches_of(db_url: str, run_ref: str, *, person: int, world: int) -> QueryResult:
+    """What happened to one person, touch by touch and sale by sale."""
+    parameters = (f"person={person}", f"world={world}")
+    return answered(db_url, "one_journey", Asked(run_ref, False, parameters, limit=100_000, timeout_s=60.0))
 
 
 def view_records() -> list[Record]:
@@ -237,3 +256,17 @@ def stored_scenario(db_url: str, run_ref: str, *, sets: Sequence[str] = ()) -> S
     from gaelp_sim.scenario.loading import parse_scenario
 
     return parse_scenario(stored_scenario_text(db_url, run_ref), f"scenario of run {run_ref}", sets)
+
+
+def replayed(db_url: str, run_ref: str, *, policy: str) -> Record:
+    """Simulate a stored run's world again; the row hashes of both, and whether they are equal."""
+    from gaelp_sim.world import replay
+
+    return replay.replay(db_url, run_ref, policy).as_json()
+
+
+def realism_checks(db_url: str, run_ref: str) -> list[Record]:
+    """A run's figures against published and chosen bands: quantity, got, low, high, passed, source, note."""
+    from gaelp_sim.analyse import realism
+
+    return [check.as_json() for check in realism.check_run(db_url, run_ref)]

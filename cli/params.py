@@ -1,4 +1,4 @@
-"""Types of arguments and options: runs and scenarios that the shell can complete, durations, key=value pairs."""
+"""Types of arguments and options: runs and scenarios that the shell can complete, and durations."""
 
 from __future__ import annotations
 
@@ -57,31 +57,3 @@ class Duration(click.ParamType[float]):
         if match is None or float(match[1]) == 0:
             self.fail(f"{value!r} is no duration above 0; write 10s, 500ms or 2m.", param, ctx)
         return float(match[1]) * _SECONDS[match[2]]
-
-
-class KeyValue(click.ParamType[tuple[str, Any]]):
-    """A pair k=v for a query: whole numbers and decimals become numbers, all else stays text."""
-
-    name = "k=v"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
-        """The name and its typed value."""
-        if isinstance(value, tuple):
-            return value
-        key, equals, text = value.partition("=")
-        if not equals or not key.isidentifier():
-            self.fail(f"{value!r} is no name=value pair.", param, ctx)
-        return key, typed(text)
-
-
-def typed(text: str) -> int | float | str:
-    """The number that the text spells, or the text itself.
-
-    >>> typed("12"), typed("0.5"), typed("nan"), typed("tiktok")
-    (12, 0.5, 'nan', 'tiktok')
-    """
-    if re.fullmatch(r"[+-]?\d{1,18}", text):
-        return int(text)
-    if re.fullmatch(r"[+-]?\d*\.\d+(?:[eE][+-]?\d{1,2})?", text):
-        return float(text)
-    return text

@@ -12,7 +12,7 @@ import click
 from gaelp_sim.cli import library
 from gaelp_sim.cli.command import GaelpCommand, Settings
 from gaelp_sim.cli.output import FORMATS, print_records, print_rows, say
-from gaelp_sim.cli.params import Duration, KeyValue, RunRef
+from gaelp_sim.cli.params import Duration, RunRef
 from gaelp_sim.errors import UsageError
 
 
@@ -29,7 +29,7 @@ class QueryOptions:
     format: str | None
     limit: int
     timeout_s: float
-    parameters: Sequence[tuple[str, Any]]
+    parameters: Sequence[str]
     as_of: str | None
 
 
@@ -53,9 +53,9 @@ class QueryOptions:
     help="Longest time the query may take (10s, 500ms, 2m).",
 )
 @click.option(
-    "-p", "parameters", type=KeyValue(), multiple=True, metavar="K=V", help="Value for :k in the SQL; may be repeated."
+    "-p", "parameters", multiple=True, metavar="K=V", help="Value for :k in the SQL; may be repeated."
 )
-@click.option("--as-of", metavar="TIME", help="Ask as it stood at an ISO date or time, UTC.  [default: the run's end]")
+@click.option("--as-of", metavar="TIME", help="Ask as it stood at an ISO date or time, UTC.  [default: all is known]")
 @click.pass_obj
 def query(settings: Settings, /, **given: Any) -> None:
     """Ask the stored journeys anything, read-only SQL.
@@ -68,7 +68,7 @@ def query(settings: Settings, /, **given: Any) -> None:
     """
     options = QueryOptions(**given)
     if options.list_queries:
-        print_records(library.named_query_records(), settings, columns=("name", "about"))
+        print_records(library.named_query_records(), settings, columns=("name", "question", "parameters"))
         return
     if options.list_views:
         print_records(library.view_records(), settings, columns=("view", "column", "meaning"))
@@ -83,13 +83,11 @@ def query(settings: Settings, /, **given: Any) -> None:
 def _asked(options: QueryOptions) -> library.Asked:
     if options.all_runs and options.run_ref is not None:
         raise UsageError("--run and --all don't go together: name one run, or ask all.")
-    parameters = dict(options.parameters)
-    if options.as_of is not None:
-        parameters["as_of"] = options.as_of
+    as_of = [] if options.as_of is None else [f"as_of={options.as_of}"]
     return library.Asked(
         run_ref=options.run_ref or "@last",
         all_runs=options.all_runs,
-        parameters=parameters,
+        parameters=(*options.parameters, *as_of),
         limit=options.limit,
         timeout_s=options.timeout_s,
     )
@@ -99,5 +97,6 @@ def _sql(options: QueryOptions) -> str:
     if (options.sql is None) == (options.file is None):
         raise UsageError("give one of: SQL, the name of a worked query (gaelp query --list), or -f FILE.")
     if options.file is not None:
-        return click.open_file(str(options.file), encoding="utf-8").read()
+        with click.open_file(str(options.file), encoding="utf-8") as file:
+            return str(file.read())
     return str(options.sql)

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from gaelp_sim.cli.command import Settings
-from gaelp_sim.cli.params import Duration, KeyValue
+from gaelp_sim.cli.params import Duration
 from gaelp_sim.cli.progress import watching
 from gaelp_sim.cli.summary import summary_lines
 
@@ -92,11 +92,3 @@ def test_what_is_no_duration(text: str) -> None:
     """Nothing, zero, negative times and other units are refused with the rule."""
     with pytest.raises(click.BadParameter, match="write 10s, 500ms or 2m"):
         Duration().convert(text, None, None)
-
-
-def test_query_parameters_are_typed() -> None:
-    """Numbers become numbers, all else stays text; a pair needs a name."""
-    pairs = [KeyValue().convert(text, None, None) for text in ("n=3", "share=0.5", "day=2025-09-01", "name=a=b")]
-    assert pairs == [("n", 3), ("share", 0.5), ("day", "2025-09-01"), ("name", "a=b")]
-    with pytest.raises(click.BadParameter, match="name=value"):
-        KeyValue().convert("3", None, None)
