@@ -52,6 +52,11 @@ class Rows:
         picked = {name: _pick(column, order) for name, column in self.columns.items()}
         return Rows(self.layout, picked, len(order))
 
+    def slice(self, start: int, stop: int) -> Rows:
+        """Rows from `start` up to, not including, `stop`."""
+        part = {name: column[start:stop] for name, column in self.columns.items()}
+        return Rows(self.layout, part, min(stop, self.count) - start)
+
     def number(self, name: str) -> np.ndarray:
         """A number column (n,) int64 or float64."""
         column = self.columns[name]

@@ -1,21 +1,19 @@
-"""Rows into a database as fast as it takes them: `executemany` on SQLite, binary COPY on Postgres."""
+"""Rows into a database as fast as it takes them: staged images or `executemany` on SQLite, binary COPY on Postgres."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from gaelp_sim.store.columns import Rows, blob_list
+from gaelp_sim.store.copying import COPY_HEADER, COPY_TRAILER, copy_bytes
 from gaelp_sim.store.engines import Link
-from gaelp_sim.store.layout import ColumnKind, TableLayout
+from gaelp_sim.store.layout import TableLayout
+from gaelp_sim.store.staging import can_stage, insert_staged
 
 CHUNK_ROWS = 50_000
-_COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_COPY_TRAILER = b"\xff\xff"
-_COPY_TYPES = {ColumnKind.SMALL: ">i2", ColumnKind.INT: ">i4", ColumnKind.BIG: ">i8", ColumnKind.DOUBLE: ">f8"}
 
 
 def insert_rows(link: Link, run_key: int, rows: Rows) -> None:
@@ -41,8 +39,7 @@ def chunks_of(rows: Rows) -> Iterator[Rows]:
         yield rows
         return
     for start in range(0, rows.count, CHUNK_ROWS):
-        part = {name: column[start : start + CHUNK_ROWS] for name, column in rows.columns.items()}
-        yield Rows(rows.layout, part, min(CHUNK_ROWS, rows.count - start))
+        yield rows.slice(start, start + CHUNK_ROWS)
 
 
 def insert_sql(layout: TableLayout, run_key: int) -> str:
@@ -53,6 +50,9 @@ def insert_sql(layout: TableLayout, run_key: int) -> str:
 
 
 def _insert_sqlite(link: Link, run_key: int, rows: Rows) -> None:
+    if can_stage(link.raw, rows):
+        insert_staged(link.raw, run_key, rows)
+        return
     sql = insert_sql(rows.layout, run_key)
     for part in chunks_of(rows):
         # tolist: numpy scalars would be bound as blobs
@@ -81,71 +81,7 @@ def _replace_postgres(link: Link, run_key: int, rows: Rows) -> None:
 def _copy(link: Link, rows: Rows, run_key: int, target: str) -> None:
     names = ", ".join(["run_key", *rows.layout.column_names])
     with link.raw.cursor() as cursor, cursor.copy(f"COPY {target} ({names}) FROM STDIN (FORMAT BINARY)") as copy:
-        copy.write(_COPY_HEADER)
+        copy.write(COPY_HEADER)
         for part in chunks_of(rows):
             copy.write(copy_bytes(part, run_key))
-        copy.write(_COPY_TRAILER)
-
-
-def copy_bytes(rows: Rows, run_key: int) -> bytes:
-    """`rows` in PostgreSQL's binary COPY format, without header and trailer."""
-    pieces = [_fixed_piece(rows, names, run_key if i == 0 else None) for i, names in enumerate(_pieces(rows))]
-    if len(pieces) == 1:
-        return pieces[0].tobytes()
-    return _woven(rows, pieces)
-
-
-def _is_fixed(rows: Rows, name: str) -> bool:
-    return isinstance(rows.columns[name], np.ndarray)
-
-
-def _pieces(rows: Rows) -> list[list[str]]:
-    """Runs of fixed-width columns, cut at each column whose width varies."""
-    pieces: list[list[str]] = [[]]
-    for name in rows.layout.column_names:
-        if _is_fixed(rows, name):
-            pieces[-1].append(name)
-        else:
-            pieces.append([])
-    return pieces
-
-
-def _fixed_piece(rows: Rows, names: list[str], run_key: int | None) -> np.ndarray:
-    """A structured array: each value behind its length in bytes, and the row's head before the first."""
-    kinds = {column.name: column.kind for column in rows.layout.columns}
-    fields: list[tuple[Any, ...]] = [] if run_key is None else [("head", ">i2"), ("head_length", ">i4"), ("head_key", ">i4")]
-    for name in names:
-        column = rows.columns[name]
-        fields.append((f"{name}_length", ">i4"))
-        if kinds[name] is ColumnKind.BYTES:
-            fields.append((name, np.uint8, (column.shape[1],)))  # type: ignore[union-attr]
-        else:
-            fields.append((name, _COPY_TYPES[kinds[name]]))
-    piece = np.empty(rows.count, dtype=fields)
-    if run_key is not None:
-        piece["head"], piece["head_length"], piece["head_key"] = len(rows.layout.columns) + 1, 4, run_key
-    for name in names:
-        piece[f"{name}_length"] = piece.dtype[name].itemsize
-        piece[name] = rows.columns[name]
-    return piece
-
-
-def _woven(rows: Rows, pieces: list[np.ndarray]) -> bytes:
-    """Fixed pieces and columns of varying width in turn, row by row."""
-    varying = [name for name in rows.layout.column_names if not _is_fixed(rows, name)]
-    strands: list[list[bytes]] = [_cut(pieces[0])]
-    for name, piece in zip(varying, pieces[1:], strict=True):
-        strands.append([_with_length(value) for value in rows.columns[name]])
-        if piece.dtype.itemsize:
-            strands.append(_cut(piece))
-    return b"".join(b"".join(row) for row in zip(*strands, strict=True))
-
-
-def _with_length(value: bytes | str) -> bytes:
-    blob = value.encode() if isinstance(value, str) else value
-    return struct.pack(">i", len(blob)) + blob
-
-
-def _cut(piece: np.ndarray) -> list[bytes]:
-    width, joined = piece.dtype.itemsize, piece.tobytes()
-    return [joined[at : at + width] for at in range(0, len(joined), width)]
+        copy.write(COPY_TRAILER)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gaelp_sim.errors import RunNotFoundError, StoreWriteError
 from gaelp_sim.store.failures import translated
+from gaelp_sim.store.staging import SCHEMA
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -168,6 +169,7 @@ def _sqlite_engine(parsed: sa.URL, *, must_exist: bool) -> sa.Engine:
         if raw.execute("PRAGMA journal_mode").fetchone()[0] != "wal" and not in_memory:
             raw.execute("PRAGMA journal_mode=WAL")
         raw.execute(f"PRAGMA synchronous={synchronous}")
+        raw.execute(f"ATTACH ':memory:' AS {SCHEMA}")
 
     return engine
 

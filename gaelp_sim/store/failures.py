@@ -21,6 +21,7 @@ _SQLITE_KINDS: tuple[tuple[str, type[GaelpError], str], ...] = (
     ("SQLITE_IOERR", StoreIOError, "check the disk (space, file-size limit), then `gaelp resume` the run"),
     ("SQLITE_CORRUPT", CorruptStoreError, "restore a copy; what happened is checked by `gaelp db verify`"),
     ("SQLITE_NOTADB", CorruptStoreError, "name a gaelp store with --db; this file is no SQLite database"),
+    ("SQLITE_CONSTRAINT", CorruptStoreError, "nothing was committed; report this with scenario and seed"),
     ("SQLITE_AUTH", StoreWriteError, "use a connection that may do this"),
 )
 
@@ -36,6 +37,7 @@ _POSTGRES_CLASSES: tuple[tuple[str, type[GaelpError], str], ...] = (
     ("25006", StoreWriteError, "the database is read-only: name another in --db"),
     ("28", StoreWriteError, "check user and password in --db"),
     ("3D000", StoreWriteError, "create the database first (createdb), or name another in --db"),
+    ("23", CorruptStoreError, "nothing was committed; report this with scenario and seed"),
     ("XX001", CorruptStoreError, "restore a copy of the database"),
     ("XX002", CorruptStoreError, "REINDEX, or restore a copy of the database"),
 )

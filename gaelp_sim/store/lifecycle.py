@@ -14,7 +14,7 @@ from gaelp_sim.errors import RunNotFoundError, StoreBusyError, UsageError
 from gaelp_sim.store.encode import partition_name
 from gaelp_sim.store.engines import Link
 from gaelp_sim.store.layout import LAYOUTS
-from gaelp_sim.store.records import CHECKPOINT_COLUMNS, RUN_COLUMNS, RUNNING, Checkpoint, RunRecord
+from gaelp_sim.store.records import CHECKPOINT_COLUMNS, FINISHED, RUN_COLUMNS, RUNNING, Checkpoint, RunRecord
 
 LAST = "@last"
 _HELD_HERE: set[str] = set()  # writer tokens of this process: a token of our pid that isn't here was left behind
@@ -77,10 +77,15 @@ def _add_partitions(link: Link, run_key: int) -> None:
 def claim(link: Link, run: RunRecord, url: str) -> RunRecord:
     """Make this process the run's writer; raises StoreBusyError while another process that lives holds it."""
     lock = " FOR UPDATE" if link.dialect == "postgresql" else ""
-    row = link.one(f"SELECT writer_pid, writer_host, writer_token FROM run WHERE run_key = ?{lock}", (run.run_key,))
+    row = link.one(
+        f"SELECT status, writer_pid, writer_host, writer_token FROM run WHERE run_key = ?{lock}", (run.run_key,)
+    )
     if row is None:
         raise RunNotFoundError(f"{url}: run {run.run_id} was deleted; next: gaelp runs list")
-    pid, host, token = row
+    status, pid, host, token = row
+    if status == FINISHED:
+        raise UsageError(f"{url}: run {run.run_id} is finished, and a finished run never changes; next: "
+                         f"gaelp run --continue {run.run_id}")
     if is_held(pid, host, token):
         raise StoreBusyError(
             f"{url}: run {run.run_id} is being written by process {pid} on {host}; next: wait for it, or end it first"
