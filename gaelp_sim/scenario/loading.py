@@ -10,11 +10,11 @@ from pydantic import ValidationError
 from gaelp_sim.errors import ScenarioError
 from gaelp_sim.scenario.checks import cross_problems
 from gaelp_sim.scenario.overrides import apply_option
-from gaelp_sim.scenario.problems import first_error, nearest, problem_of
+from gaelp_sim.scenario.problems import Problem, first_of, nearest, problem_of
 from gaelp_sim.scenario.scalars import one_line
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.scenario.shipped import shipped_names, shipped_path
-from gaelp_sim.scenario.yaml_nodes import BYTES_MAX, error_at, read_yaml
+from gaelp_sim.scenario.yaml_nodes import BYTES_MAX, Node, error_at, read_yaml
 
 
 def load_scenario(source: str, sets: Sequence[str] = ()) -> Scenario:
@@ -32,20 +32,45 @@ def parse_scenario(text: str, file_name: str, sets: Sequence[str] = ()) -> Scena
 
     Raises ScenarioError like load_scenario.
     """
+    root = _nodes(text, file_name, sets)
+    found = _checked(root)
+    if isinstance(found, Scenario):
+        return found
+    place, key, message = first_of(found, root)
+    if isinstance(place, tuple):
+        place = _blamed_option(text, file_name, sets) or place
+    raise error_at(file_name, place, key, message)
+
+
+def _nodes(text: str, file_name: str, sets: Sequence[str]) -> Node:
     root = read_yaml(text, file_name)
     if not isinstance(root.content, dict):
         raise error_at(file_name, root.place, "scenario", "a scenario is a mapping of keys, such as `name: mine`")
     for option in sets:
         apply_option(root, option)
+    return root
+
+
+def _checked(root: Node) -> Scenario | list[Problem]:
+    """The scenario, or what is wrong with it: the schema's findings first, then the rules between parts."""
     try:
         scenario = Scenario.model_validate(root.plain())
     except ValidationError as error:
-        problems = [problem_of(found) for found in error.errors(include_url=False)]
-        raise first_error(problems, root, file_name) from None
-    problems = cross_problems(scenario)
-    if problems:
-        raise first_error(problems, root, file_name)
-    return scenario
+        return [problem_of(found) for found in error.errors(include_url=False)]
+    return cross_problems(scenario) or scenario
+
+
+def _blamed_option(text: str, file_name: str, sets: Sequence[str]) -> str | None:
+    """The option without which the file would be sound, though the broken rule shows elsewhere in it."""
+    for position, option in enumerate(sets):
+        others = [*sets[:position], *sets[position + 1 :]]
+        try:
+            found = _checked(_nodes(text, file_name, others))
+        except ScenarioError:  # a later option needs this one
+            continue
+        if isinstance(found, Scenario):
+            return f"--set {option}"
+    return None
 
 
 def scenario_path(source: str) -> Path:

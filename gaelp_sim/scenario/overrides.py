@@ -5,6 +5,7 @@ from __future__ import annotations
 from gaelp_sim.errors import ScenarioError
 from gaelp_sim.scenario.problems import Path, key_text, nearest, part_at
 from gaelp_sim.scenario.scalars import plain_scalar, shown
+from gaelp_sim.scenario.schema import Part
 from gaelp_sim.scenario.yaml_nodes import KEY_CHARACTERS_MAX, Content, Node, error_at, read_yaml
 
 CHARACTERS_MAX = 2_000
@@ -86,13 +87,32 @@ class _Walk:
         raise self.refuse(f"no item {shown(word)}{hint}")
 
     def enter(self, step: str | int) -> None:
-        """Go one step down; a mapping that is missing, or null, is made."""
+        """Go one step down; a part that is missing begins with its defaults, one that is null begins empty."""
         child = self.node.child(step)
         if child is None or child.content is None:
-            child = Node(self.option, {}, self.option)
+            child = _nodes(self.default(step), self.option) if child is None else Node(self.option, {}, self.option)
             self.node.put(step, child)
         self.node = child
         self.path += (step,)
+
+    def default(self, step: str | int) -> object:
+        """The default of the part or list that the file leaves out; empty where it has none."""
+        part = part_at(self.path)
+        field = part.model_fields.get(str(step)) if part else None
+        default = field.get_default(call_default_factory=True) if field and not field.is_required() else None
+        if isinstance(default, Part):
+            return default.model_dump(mode="json")
+        return default if isinstance(default, list) else {}
+
+
+def _nodes(value: object, option: str) -> Node:
+    """Plain values as nodes that stand at an option."""
+    if isinstance(value, dict):
+        return Node(option, {key: _nodes(part, option) for key, part in value.items()}, option)
+    if isinstance(value, list):
+        return Node(option, [_nodes(part, option) for part in value], option)
+    assert value is None or isinstance(value, (str, int, float))
+    return Node(option, value, option)
 
 
 def _names(items: list[Node]) -> dict[str, int]:

@@ -10,10 +10,9 @@ from typing import Any, TypeAlias, get_args
 
 from pydantic_core import ErrorDetails
 
-from gaelp_sim.errors import ScenarioError
 from gaelp_sim.scenario.scalars import shown
 from gaelp_sim.scenario.schema import Part, Scenario
-from gaelp_sim.scenario.yaml_nodes import Node, Place, error_at
+from gaelp_sim.scenario.yaml_nodes import Node, Place
 
 Path: TypeAlias = tuple[str | int, ...]
 """Keys and list positions from the top of the scenario to a value."""
@@ -42,12 +41,15 @@ def unknown_name(path: Path, name: str, valid: Iterable[str], *, kind: str) -> P
     return Problem(path, f"no {kind} is named {shown(name)}{nearest(name, valid)}")
 
 
-def first_error(problems: Sequence[Problem], root: Node, file_name: str) -> ScenarioError:
-    """The error of the first problem - unknown keys before the rest, then in the file's order - and how many more."""
+def first_of(problems: Sequence[Problem], root: Node) -> tuple[Place, str, str]:
+    """Place, key and message of the first problem: unknown keys before the rest, then in the file's order.
+
+    The message ends in how many more there are.
+    """
     located = sorted(((_place(root, problem), problem) for problem in problems), key=_order)
     place, problem = located[0]
     more = f" (and {len(located) - 1} more)" if len(located) > 1 else ""
-    return error_at(file_name, place, key_text(root, problem.path), problem.message + more)
+    return place, key_text(root, problem.path), problem.message + more
 
 
 def _order(located: tuple[Place, Problem]) -> tuple[bool, bool, Place]:
@@ -56,7 +58,7 @@ def _order(located: tuple[Place, Problem]) -> tuple[bool, bool, Place]:
 
 
 def _place(root: Node, problem: Problem) -> Place:
-    """The place of the key if it is unknown, else of the value; an option that set it, or a part of it, comes first."""
+    """The place of an unknown key, of a list's or mapping's key, else of the value; an option that set it comes first."""
     node = root
     for step in problem.path:
         child = node.child(step)
@@ -65,9 +67,9 @@ def _place(root: Node, problem: Problem) -> Place:
         node = child
     if isinstance(node.place, str):
         return node.place
-    if problem.unknown_key:
-        return node.key_place or node.place
-    return next(_options(node), node.place)
+    if problem.unknown_key or isinstance(node.content, (dict, list)):
+        return next(_options(node), node.key_place or node.place)
+    return node.place
 
 
 def _options(node: Node) -> Iterator[str]:
@@ -102,6 +104,9 @@ def problem_of(error: ErrorDetails) -> Problem:
     if kind == "literal_error":
         valid = [word.strip("'") for word in context["expected"].replace(" or ", ", ").split(", ")]
         return Problem(path, f"{shown(error['input'])} is not allowed{nearest(str(error['input']), valid)}")
+    if kind in ("too_short", "too_long"):
+        bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
+        return Problem(path, f"the list has too {'few' if kind == 'too_short' else 'many'} items; {bound}")
     if kind in ("value_error", "assertion_error"):
         return Problem(path, error["msg"].partition(", ")[2] or error["msg"])
     return Problem(path, f"{shown(error['input'])} {_rule(kind, context) or _lower(error['msg'])}")
@@ -123,8 +128,6 @@ def _rule(kind: str, context: Mapping[str, Any]) -> str:
         "string_too_long": "is too long; at most {max_length} characters",
         "list_type": "is not a list",
         "model_type": "is not a mapping of keys",
-        "too_short": "has too few items: {actual_length}; at least {min_length}",
-        "too_long": "has too many items; at most {max_length}",
         "string_pattern_mismatch": "does not match {pattern}",
     }
     return rules[kind].format(**bound) if kind in rules else ""
