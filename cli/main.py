@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import tempfile
-import traceback
-from datetime import datetime
 from pathlib import Path
 from types import FrameType
 
@@ -104,6 +101,10 @@ def _told_bug(problem: Exception, arguments: list[str]) -> int:
 
 def _written_report(problem: Exception, arguments: list[str]) -> str:
     """Write the traceback to a file in the current folder, else in the temporary one; return its name."""
+    import tempfile
+    import traceback
+    from datetime import datetime
+
     name = f"gaelp-bug-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.txt"
     text = "\n".join(
         [

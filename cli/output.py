@@ -22,6 +22,12 @@ def say(settings: Settings, text: str) -> None:
         click.echo(text, err=True)
 
 
+def say_more(settings: Settings, text: str) -> None:
+    """Talk on stderr to those who asked for more with -v."""
+    if settings.verbose and not settings.quiet:
+        click.echo(text, err=True)
+
+
 def print_json(value: Any) -> None:
     """Print one JSON document on stdout."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=_plain))

@@ -20,14 +20,14 @@ class RunRef(click.ParamType[str]):
     name = "run"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Ids of the stored runs, and @last; nothing where the store can't be read."""
+        """@last, and the ids of the stored runs where the store can be read."""
         from gaelp_sim.cli import library
 
+        names = ["@last"]
         try:
-            url = ctx.params.get("db_url") or Settings.of_environment().db_url
-            names = ["@last", *(str(record["run_id"]) for record in library.run_records(url))]
+            names += [str(record["run_id"]) for record in library.run_records(_db_url(ctx))]
         except Exception:
-            return []  # A completion that fails must stay silent: the user is in the middle of a line.
+            pass  # A completion that fails must stay silent: the user is in the middle of a line.
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
@@ -57,3 +57,13 @@ class Duration(click.ParamType[float]):
         if match is None or float(match[1]) == 0:
             self.fail(f"{value!r} is no duration above 0; write 10s, 500ms or 2m.", param, ctx)
         return float(match[1]) * _SECONDS[match[2]]
+
+
+def _db_url(ctx: click.Context) -> str:
+    """The store named so far on the line, on whichever level."""
+    level: click.Context | None = ctx
+    while level is not None:
+        if url := level.params.get("db_url"):
+            return str(url)
+        level = level.parent
+    return Settings.of_environment().db_url

@@ -11,7 +11,7 @@ import click
 
 from gaelp_sim.cli import library
 from gaelp_sim.cli.command import GaelpCommand, Settings
-from gaelp_sim.cli.output import FORMATS, print_records, print_rows, say
+from gaelp_sim.cli.output import FORMATS, print_records, print_rows, say, say_more
 from gaelp_sim.cli.params import Duration, RunRef
 from gaelp_sim.errors import UsageError
 
@@ -76,6 +76,7 @@ def query(settings: Settings, /, **given: Any) -> None:
     answer = library.answered(settings.db_url, _sql(options), _asked(options))
     chosen = options.format or ("json" if settings.as_json else "table")
     print_rows(answer.columns, answer.rows, format=chosen)
+    say_more(settings, f"{len(answer.rows):,} rows in {answer.seconds:.3f} s")
     if answer.more:
         say(settings, f"more rows: only the first {options.limit:,} are shown; raise --limit to see them")
 

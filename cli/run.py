@@ -10,10 +10,10 @@ import click
 
 from gaelp_sim.cli import library
 from gaelp_sim.cli.command import GaelpCommand, Settings
-from gaelp_sim.cli.output import print_fields, print_json, say
+from gaelp_sim.cli.output import print_fields, print_json, say, say_more
 from gaelp_sim.cli.params import RunRef, ScenarioRef
 from gaelp_sim.cli.progress import watching
-from gaelp_sim.cli.summary import estimate_lines, summary_lines
+from gaelp_sim.cli.summary import estimate_lines, scenario_line, summary_lines
 from gaelp_sim.errors import UsageError
 
 NEXT_QUERY = 'gaelp query "SELECT stage, COUNT(*) FROM journeys GROUP BY 1"'
@@ -67,6 +67,7 @@ def run(settings: Settings, /, **given: Any) -> None:
     if options.dry_run:
         _print_estimate(request, settings)
         return
+    say_more(settings, scenario_line(request.scenario.model_dump()))
     with watching(settings, watch=options.watch) as on_progress:
         summary = library.simulated(request, on_progress=on_progress)
     _print_summary(summary.as_json(), settings)

@@ -34,6 +34,13 @@ def estimate_lines(estimate: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def scenario_line(scenario: Mapping[str, Any]) -> str:
+    """What is about to be simulated, from a scenario's fields."""
+    channels, rivals = counted(len(scenario["channels"]), "channel"), counted(len(scenario["rivals"]), "rival")
+    people = f"{scenario['population']['people']:,} people"
+    return f"scenario {scenario['name']}: {people}, {channels}, {rivals}, log: {scenario['log']}"
+
+
 def size_text(size_bytes: float) -> str:
     """A size that people can read.
 

@@ -92,9 +92,10 @@ def test_scenario_is_needed_unless_a_run_goes_on(
     """Without a scenario the run must continue another, whose scenario it then takes."""
     assert exit_code(["run"]) == 2
     assert "SCENARIO is missing" in capsys.readouterr().err
-    monkeypatch.setattr(library, "stored_scenario", lambda url, ref, sets: (ref, sets))
+    stored = library.loaded_scenario("short")
+    monkeypatch.setattr(library, "stored_scenario", lambda url, ref, sets: stored if sets == ("days=3",) else None)
     assert exit_code(["run", "--continue", "7f3a", "--set", "days=3"]) == 0
-    assert asked[0]["scenario"] == ("7f3a", ("days=3",))
+    assert asked[0]["scenario"] is stored
     assert asked[0]["continue_ref"] == "7f3a"
 
 
@@ -118,3 +119,9 @@ def test_resume_takes_the_last_run_by_default(monkeypatch: pytest.MonkeyPatch, c
     assert exit_code(["resume", "--workers", "2", "--db", "sqlite:///x.db", "-q"]) == 0
     assert calls == [("sqlite:///x.db", "@last", 2)]
     assert capsys.readouterr().err == ""
+
+
+def test_verbose_tells_what_is_about_to_run(asked: list[dict[str, Any]], capsys: Captured) -> None:
+    """-v says on stderr what the scenario holds."""
+    assert exit_code(["run", "quickstart", "-v"]) == 0
+    assert capsys.readouterr().err.startswith("scenario quickstart: 1,000 people, 2 channels, 5 rivals, log: all\n")
