@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from gaelp_sim.errors import RunNotFoundError, UsageError
 from gaelp_sim.store.console_refusals import explain
@@ -23,7 +23,8 @@ TIMEOUT_S_DEFAULT = 10.0
 TIMEOUT_S_MAX = 3_600.0
 GRACE_S = 0.4
 """How long after its deadline a child that has not ended by itself is killed."""
-_MEMORY_BYTES = {"sqlite": 512 * 1024 * 1024, "postgresql": 512 * 1024 * 1024}
+MEMORY_BYTES = 512 * 1024 * 1024
+"""Address space that the child may take."""
 _CHILD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "console_child.py")
 
 Value = int | float | str | bytes | None
@@ -39,32 +40,47 @@ class QueryResult:
     seconds: float
 
 
-def run_query(
-    url: str, sql: str, *, run: str | None = None, all_runs: bool = False,
-    parameters: Mapping[str, Value] | None = None, limit: int = ROWS_DEFAULT, timeout_s: float = TIMEOUT_S_DEFAULT,
-) -> QueryResult:
+class QueryOptions(TypedDict, total=False):
+    """What `run_query` may be told besides the question."""
+
+    run: str | None
+    """Run to ask: a prefix of its id, or @last (the default)."""
+    all_runs: bool
+    """Ask all runs of the store instead."""
+    parameters: Mapping[str, Value]
+    """Values of the query's `:name` parameters."""
+    limit: int
+    """Rows at most."""
+    timeout_s: float
+    """Seconds at most."""
+
+
+def run_query(url: str, sql: str, **options: Unpack[QueryOptions]) -> QueryResult:
     """Ask the named views of the store at `url` one SELECT, over one run (default: the last) or over all.
 
-    parameters: values of the query's `:name` parameters.
-    limit: rows at most; timeout_s: seconds at most.
     Raises UsageError for SQL that can't be obeyed, StoreBusyError over the time limit, RunNotFoundError for no such
     store or run, SchemaVersionError, CorruptStoreError.
     """
-    _check_limits(limit=limit, timeout_s=timeout_s)
-    text = _question(sql)
-    given = dict(parameters or {})
-    _check_parameters(text, given)
-    target = _target(url)
-    request = {
-        "sql": text, "pieces": pieces(text), "parameters": given, "run": run or "@last", "all_runs": all_runs, "limit": limit,
-        "timeout_s": timeout_s, "schema_version": HEAD, "memory_bytes": _MEMORY_BYTES[target["dialect"]],
-        "views": _views(target["dialect"], text), **target,
-    }
+    timeout_s = options.get("timeout_s", TIMEOUT_S_DEFAULT)
+    request = _request(url, _question(sql), options)
     answer = _ask(request)
     if "error" in answer:
-        raise explain(answer["error"], place=target["place"], sql=text, timeout_s=timeout_s)
+        raise explain(answer["error"], place=request["place"], sql=request["sql"], timeout_s=timeout_s)
     rows = [tuple(_value(value) for value in row) for row in answer["rows"]]
     return QueryResult(tuple(answer["columns"]), rows, answer["more"], answer["seconds"])
+
+
+def _request(url: str, sql: str, options: QueryOptions) -> dict[str, Any]:
+    limit, timeout_s = options.get("limit", ROWS_DEFAULT), options.get("timeout_s", TIMEOUT_S_DEFAULT)
+    _check_limits(limit=limit, timeout_s=timeout_s)
+    parameters = dict(options.get("parameters", {}))
+    _check_parameters(sql, parameters)
+    target = _target(url)
+    return target | {
+        "sql": sql, "pieces": pieces(sql), "parameters": parameters, "views": _views(target["dialect"], sql),
+        "run": options.get("run") or "@last", "all_runs": options.get("all_runs", False),
+        "limit": limit, "timeout_s": timeout_s, "memory_bytes": MEMORY_BYTES, "schema_version": HEAD,
+    }
 
 
 def _check_limits(*, limit: int, timeout_s: float) -> None:
@@ -126,17 +142,18 @@ def _ask(request: dict[str, Any]) -> dict[str, Any]:
     # One malloc arena: each further one would take 64 MB of the address space that the limit counts.
     child = subprocess.Popen(
         [sys.executable, "-I", "-S", _CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, env=environment | {"MALLOC_ARENA_MAX": "1"},
+        stderr=subprocess.PIPE, env=environment | {"MALLOC_ARENA_MAX": "1"},
     )
     try:
-        output, _ = child.communicate(json.dumps(request).encode(), timeout=max(0.1, deadline - time.monotonic()))
+        output, complaint = child.communicate(json.dumps(request).encode(), timeout=max(0.1, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
         return {"error": {"kind": "timeout", "detail": ""}}
     finally:
         child.kill()
         child.wait()
     if child.returncode != 0 or not output:
-        return {"error": {"kind": "ended", "detail": f"exit status {child.returncode}"}}
+        last_line = complaint.decode(errors="replace").strip().rpartition("\n")[2]
+        return {"error": {"kind": "ended" if child.returncode < 0 else "failed", "detail": last_line}}
     answer: dict[str, Any] = json.loads(output)
     return answer
 

@@ -55,6 +55,7 @@ _OF_STORE: dict[str, tuple[type[GaelpError], str]] = {
     "io": (StoreIOError, "{detail}; next: check the disk"),
     "open": (StoreWriteError, "{detail}; next: check the rights on the file and its folder"),
     "rights": (StoreWriteError, "{detail}; next: grant the role SELECT on the tables and TEMP on the database"),
+    "failed": (GaelpError, "the query's own process failed: {detail}; next: report it, with the query"),
     "driver": (StoreWriteError, "PostgreSQL needs psycopg; next: pip install 'gaelp-sim[postgres]'"),
 }
 
@@ -72,7 +73,7 @@ def _of_query(kind: str, detail: str, sql: str) -> str:
         word = first_word(sql)
         return f"{word or 'this'} is not allowed in a query; {_ONLY_READS}"
     if kind == "ended":
-        return f"the query ended without an answer ({detail}): it needed too much memory or time; next: ask for less"
+        return "the query was ended: it needed more memory or time than a query may; next: ask for less"
     return _of_sql(detail, sql)
 
 

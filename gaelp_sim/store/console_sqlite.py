@@ -8,12 +8,14 @@ it at the deadline. What escapes all of that (a single slow function call) ends 
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from console_child import QueryRefused, Rows, chosen_run
+if TYPE_CHECKING:
+    from gaelp_sim.store.console_child import QueryRefused, Rows, chosen_run
+else:  # loaded by path, outside the package
+    from console_child import QueryRefused, Rows, chosen_run
 
 PROGRESS_STEPS = 2_000
 VALUE_BYTES_MAX = 10_000_000
@@ -90,7 +92,7 @@ class _Guarded:
         self.objects: set[str] = set()
         # The authorizer trusts what is read through a view by the view's name. A user could give that name to a
         # WITH table of their own; a name nobody can guess they can't.
-        self.secret = f"view_{secrets.token_hex(16)}_"
+        self.secret = f"view_{os.urandom(16).hex()}_"
 
     def run(self) -> dict[str, Any]:
         """The answer to the request's query."""

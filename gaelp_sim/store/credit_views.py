@@ -9,6 +9,7 @@ from gaelp_sim.store.view_parts import (
     RUN_ID,
     WORLD,
     View,
+    ViewColumn,
     coded,
     columns,
     moment,
@@ -20,7 +21,7 @@ from gaelp_sim.store.view_parts import (
 )
 
 
-def _stored(*names_and_meanings: str) -> tuple:
+def _stored(*names_and_meanings: str) -> tuple[ViewColumn, ...]:
     pairs = zip(names_and_meanings[::2], names_and_meanings[1::2], strict=True)
     return tuple(plain(name, meaning, f"r.{name}") for name, meaning in pairs)
 
@@ -46,8 +47,9 @@ _RUNS = View(
                 "overrides", "settings changed on the command line, JSON", "engine_version", "version of gaelp-sim",
                 "python_version", "version of Python", "numpy_version", "version of numpy", "torch_version",
                 "version of torch; empty without", "cpu_features", "CPU features that decide numpy's last bits",
-                "created_at", "when the run was made, ISO text", "finished_at", "when it ended, ISO text",
-                "summary", "figures printed at its end, JSON"),
+                "created_at", "when the run was made, ISO text"),
+        plain("finished_at", "when it ended, ISO text; NULL before", "NULLIF(r.finished_at, '')"),
+        plain("summary", "figures printed at its end, JSON", "r.summary"),
     ),
     "FROM @run AS r",
 )
@@ -96,7 +98,7 @@ _LINKED = ("@run AS r JOIN @device AS d ON d.run_key = r.run_key JOIN @alias AS 
 _PAIRS = "COUNT(*) * (COUNT(*) - 1) / 2"
 
 
-def _share(name: str, meaning: str, of: str, among: str):
+def _share(name: str, meaning: str, of: str, among: str) -> ViewColumn:
     return plain(name, meaning, f"CAST({of} AS DOUBLE PRECISION) / NULLIF({among}, 0)")
 
 

@@ -152,9 +152,11 @@ _CONVERSIONS = View(
     run_of("conversion"),
 )
 
+PATH_LOOKBACK_DAYS = 90
+# By time, not by journey: a sale may come after its journey was given up as LOST, and nothing may be lost with it.
 _PATH = ("FROM @touchpoint AS p WHERE p.run_key = t.run_key AND p.world_id = t.world_id"
-         f" AND p.person_id = t.person_id AND p.occurred_s <= t.decided_s AND p.advertiser = {US}"
-         " AND p.journey_index = t.journey_index")
+         " AND p.person_id = t.person_id AND p.occurred_s <= t.decided_s"
+         f" AND p.occurred_s > t.decided_s - {PATH_LOOKBACK_DAYS * 86_400} AND p.advertiser = {US}")
 _PATH_CHANNEL = ("(SELECT n.name FROM @name AS n WHERE n.run_key = p.run_key AND n.kind = 'channel'"
                  " AND n.code = p.channel)")
 
@@ -165,7 +167,7 @@ def _end_of_path(name: str, meaning: str, direction: str) -> ViewColumn:
 
 
 _PATHS = View(
-    "paths_to_conversion", "our sales with our touches that led to them, in order",
+    "paths_to_conversion", f"our sales with our touches of the {PATH_LOOKBACK_DAYS} days before the decision, in order",
     columns(
         RUN_ID, WORLD, PERSON,
         plain("order_id", "order, unique within the world"),

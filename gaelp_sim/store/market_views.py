@@ -25,7 +25,8 @@ from gaelp_sim.store.view_parts import (
 _CHANNEL = named("channel", "channel", "channel")
 _CAMPAIGN = named("campaign", "campaign", "campaign")
 _SIGNAL = named("signal", "query class or audience signal", "signal")
-_ADVERTISER = named("advertiser", "advertiser", "advertiser")
+_ADVERTISER = (named("advertiser", "advertiser", "advertiser"),
+               plain("ours", "1 if that is us", f"CASE WHEN t.advertiser = {US} THEN 1 ELSE 0 END"))
 _DAY = plain("day", "day since the run's clock began, from 0")
 _HOUR = plain("hour", "hour since the run's clock began, from 0")
 _HOUR_START = moment("hour_start", "when that hour begins", "(r.start_s + CAST(t.hour AS BIGINT) * 3600)")

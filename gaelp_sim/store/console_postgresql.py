@@ -12,9 +12,12 @@ from __future__ import annotations
 import re
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from console_child import QueryRefused, Rows, chosen_run
+if TYPE_CHECKING:
+    from gaelp_sim.store.console_child import QueryRefused, Rows, chosen_run
+else:  # loaded by path, outside the package
+    from console_child import QueryRefused, Rows, chosen_run
 
 try:
     import psycopg
