@@ -129,9 +129,7 @@ def connect(url: str, *, must_exist: bool = False) -> Database:
     Raises RunNotFoundError when `must_exist` and an SQLite file is missing, StoreWriteError for an unusable URL.
     """
     with translated(_plain(url)):
-        import sqlalchemy as sa
-
-        parsed = sa.make_url(url)
+        parsed = _parsed(url)
         shown = parsed.render_as_string(hide_password=True)
         dialect = parsed.get_backend_name()
         if dialect == "sqlite":
@@ -139,6 +137,15 @@ def connect(url: str, *, must_exist: bool = False) -> Database:
         if dialect == "postgresql":
             return Database(shown, dialect, _postgres_engine(parsed))
     raise StoreWriteError(f"{shown}: unknown database {dialect!r}; next: --db sqlite:///FILE or postgresql+psycopg://...")
+
+
+def _parsed(url: str) -> sa.URL:
+    import sqlalchemy as sa
+
+    try:
+        return sa.make_url(url)
+    except ValueError as error:
+        raise StoreWriteError(f"{_plain(url)}: {error}; next: the port in --db must be a number") from error
 
 
 def _plain(url: str) -> str:

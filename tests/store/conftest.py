@@ -72,7 +72,7 @@ def _values(kind: ColumnKind, count: int, rng: np.random.Generator) -> object:
     if kind is ColumnKind.BYTES:
         return [rng.bytes(28 * int(length)) for length in rng.integers(0, 4, count)]
     if kind is ColumnKind.DOUBLE:
-        return rng.normal(size=count)
+        return rng.random(count) - 0.5
     limits = {ColumnKind.SMALL: 2**15, ColumnKind.INT: 2**31, ColumnKind.BIG: 2**62}
     return rng.integers(-limits[kind], limits[kind], count)
 
