@@ -207,7 +207,7 @@ class Controller:
         passed = max(float(self.model.traffic_passed[hour % HOURS_PER_DAY]), 1e-3)
         pace = np.where(limit > 0, (limit - daily) / np.maximum(limit, 1) / passed, 1.0)
         return {
-            "avg_cpc_trend": self.fast[:, 0] / np.maximum(self.slow[:, 0], 1e-9),
+            "avg_cpc_trend": self.fast[:, 0] / np.maximum(self.slow[:, 0], 1e-9) - 1.0,
             "competitor_aggression": 1.0 - self.fast[:, 1],
             "daily_remaining_micros": daily,
             "monthly_remaining_micros": self._account_left(monthly=True),

@@ -57,7 +57,14 @@ def record_touches(stack: Stack, touches: Touches, *, impressions: bool = True) 
     people.devices_seen[row] |= np.left_shift(1, touches.device).astype(np.int8)
     people.channels_seen[row] |= np.left_shift(np.int64(1), touches.channel.astype(np.int64))
     people.rivals_seen[row] |= np.where(ours, 0, np.left_shift(np.int64(1), touches.advertiser.astype(np.int64)))
+    _meet_devices(stack, row[ours], touches.device[ours], touches.second[ours])
     _log(stack, touches, ours)
+
+
+def _meet_devices(stack: Stack, row: Ints, device: Column, second: Ints) -> None:
+    new = stack.first_seen_s[row, device] < 0
+    stack.first_seen_s[row[new], device[new]] = second[new]
+    stack.last_seen_s[row, device] = second
 
 
 def _log(stack: Stack, touches: Touches, ours: Bools) -> None:

@@ -60,6 +60,7 @@ def _decide(stack: Stack, rows: Ints, second: Ints, advertiser: Column, luck: Wo
         "via": np.full(len(rows), int(via)), "purchased_s": purchased + model.start_s,
         "reported_s": reported + model.start_s, "value_micros": value, "device": people.device[rows].astype(np.int64),
         "journey_index": people.journey[rows].astype(np.int64), "late": late.astype(np.int64),
+        "our_touches": _touched_ever(stack, rows),
     })
     fresh = {
         "row": rows, "purchased_s": purchased, "reported_s": reported,
@@ -67,6 +68,11 @@ def _decide(stack: Stack, rows: Ints, second: Ints, advertiser: Column, luck: Wo
     }
     stack.pending = {name: np.concatenate([old, fresh[name]]) for name, old in stack.pending.items()}
     stack.log.add("due", {"purchased_s": purchased, "reported_s": reported})
+
+
+def _touched_ever(stack: Stack, rows: Ints) -> Ints:
+    """1 where a touch of ours has reached the person on any device: what a paid conversion needs."""
+    return (stack.first_seen_s[rows] >= 0).any(axis=1).astype(np.int64)
 
 
 def pay_due(stack: Stack, now_s: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from gaelp_sim.draws import Purpose, normal_quantile, uniform
 from gaelp_sim.events import NONE, Column, DeviceKind, Floats, Ints
 from gaelp_sim.market.budgets import Budgets
-from gaelp_sim.observe.memory import SLOTS, Memory, from_arrays, to_arrays
+from gaelp_sim.observe.memory import Memory
 from gaelp_sim.population.people import People, born, joined
 from gaelp_sim.population.proposals import DayPlan
 from gaelp_sim.world.control import REVENUE, STATISTICS, Orders, Report
@@ -51,6 +51,9 @@ class Stack:
     """(people, 4): observed id of each device, and of the account"""
     login_s: Ints
     """(people, devices): when each device was joined to the account, NONE before"""
+    first_seen_s: Ints
+    """(people, devices): our first touch on the device, NONE before"""
+    last_seen_s: Ints
     pending: dict[str, Ints]
     """Purchases decided and not yet paid or reported: row, purchased_s, reported_s, advertiser, value_micros"""
     carried: Table
@@ -75,19 +78,18 @@ class Stack:
     def of(model: Model, place: Place) -> Stack:
         """The people of these units as they are born."""
         people = joined([born(model.draws, model.scenario, world, place.cells) for world in place.worlds])
-        return Stack._around(model, place, people, Memory.empty(len(people), model.beliefs), _no_pending(), {})
+        return Stack.of_people(model, place, people, Memory.empty(len(people), model.beliefs))
 
     @staticmethod
-    def _around(
-        model: Model, place: Place, people: People, memory: Memory, *rest: dict[str, Ints]
-    ) -> Stack:
+    def of_people(model: Model, place: Place, people: People, memory: Memory) -> Stack:
+        """A stack around people and what we remember of them; nothing pending."""
         worlds = np.array([world for world, _ in place.units()])
         noise, shift = world_conditions(model, worlds)
         budgets = Budgets.of(model.accounts, len(worlds), model.channels)
-        pending, carried = rest
+        never = np.full((len(people), len(DeviceKind)), NONE, dtype=np.int64)
         return Stack(
-            model, place, people, memory, budgets, worlds, noise, shift, alias_ids(model, people),
-            np.full((len(people), len(DeviceKind)), NONE, dtype=np.int64), pending, carried,
+            model, place, people, memory, budgets, worlds, noise, shift, alias_ids(model, people), never,
+            never.copy(), never.copy(), _no_pending(), {},
         )
 
     @property
@@ -127,31 +129,9 @@ class Stack:
         """Id of the user as we resolve them: the account's, or the device's own."""
         return self.alias[rows, np.where(slots == 0, ACCOUNT_ALIAS, slots - 1)]
 
-    def arrays(self) -> dict[str, Column]:
-        """The state to resume from, flat by name."""
-        state: dict[str, Column] = {f"people.{name}": column for name, column in self.people.arrays().items()}
-        state.update({f"memory.{name}": column for name, column in to_arrays(self.memory).items()})
-        state.update({f"pending.{name}": column for name, column in self.pending.items()})
-        state.update({f"carried.{name}": column for name, column in self.carried.items()})
-        state["login_s"] = self.login_s
-        state["reported_micros"] = self.reported_micros
-        state["budgets.dropped"] = self.budgets.dropped
-        state["budgets.exhausted_s"] = self.budgets.exhausted_s
-        return state
-
-    @staticmethod
-    def restored(model: Model, place: Place, state: dict[str, Column]) -> Stack:
-        """The stack that `arrays` took apart."""
-        def part(name: str) -> dict[str, Column]:
-            return {key.split(".", 1)[1]: column.copy() for key, column in state.items() if key.startswith(name + ".")}
-
-        memory = from_arrays(part("memory"), model.beliefs)
-        stack = Stack._around(model, place, People(**part("people")), memory, part("pending"), part("carried"))
-        stack.login_s[:] = state["login_s"]
-        stack.reported_micros[:] = state["reported_micros"]
-        stack.budgets.dropped[:] = state["budgets.dropped"]
-        stack.budgets.exhausted_s[:] = state["budgets.exhausted_s"]
-        return stack
+    def keys(self, rows: Ints) -> Ints:
+        """People named apart from the stack they live in: world and person in one integer, ascending with the rows."""
+        return self.people.world[rows] << 32 | self.people.person[rows]
 
 
 def world_conditions(model: Model, worlds: Ints) -> tuple[Floats, Ints]:
@@ -174,11 +154,6 @@ def alias_ids(model: Model, people: People) -> Ints:
         Purpose.ALIAS, np.tile(people.world, slots), np.tile(people.person, slots), 0, np.repeat(np.arange(slots), n)
     ).astype(np.int64)
     return ((words[0] >> 1) << 31 | words[1] >> 1).reshape(slots, n).T.copy()
-
-
-def memory_index(rows: Ints, slots: Ints) -> Ints:
-    """Flat index into the memory's records."""
-    return rows * SLOTS + slots
 
 
 def _no_pending() -> dict[str, Ints]:

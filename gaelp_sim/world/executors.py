@@ -1,0 +1,234 @@
+"""Where shards live: in this process, or one in each of several. Results don't depend on it.
+
+Whole worlds are dealt out where there are enough of them; each process then keeps its own controllers and needs nobody
+until the next commit point. Otherwise cells are dealt out, the controller stays here, and every hour is a barrier.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from dataclasses import fields, replace
+from multiprocessing.connection import Connection, wait
+from typing import Any, Protocol
+
+import numpy as np
+
+from gaelp_sim.errors import GaelpError, StoreBusyError
+from gaelp_sim.units import HOURS_PER_DAY
+from gaelp_sim.world.control import Controller, Orders, Report
+from gaelp_sim.world.log import Log
+from gaelp_sim.world.model import model_of
+from gaelp_sim.world.policies import policy_named
+from gaelp_sim.world.shard import Shard, Tables, Task, restore_controller
+from gaelp_sim.world.stack import Place
+from gaelp_sim.world.state import State, merged
+
+
+class Executor(Protocol):
+    """Runs the shards of one run."""
+
+    def advance(self, hour: int) -> list[Tables]:
+        """Run every shard to `hour`; their rows, in the order of the shards."""
+        ...
+
+    def ask(self, question: str, *arguments: Any) -> list[Any]:
+        """Call a method of every shard; the answers in the order of the shards."""
+        ...
+
+    def state(self) -> State:
+        """The whole state, the same for every way of spreading it."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything."""
+        ...
+
+
+class Serial:
+    """One shard in this process."""
+
+    def __init__(self, task: Task) -> None:
+        self.shard = Shard(task)
+
+    def advance(self, hour: int) -> list[Tables]:
+        """Run to `hour`."""
+        return [self.shard.advance(hour)]
+
+    def ask(self, question: str, *arguments: Any) -> list[Any]:
+        """Call a method of the shard."""
+        return [getattr(self.shard, question)(*arguments)]
+
+    def state(self) -> State:
+        """The shard's state in the common order."""
+        return merged([self.shard.state()])
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class Processes:
+    """One shard in each of several processes, started anew (spawn); they end when this one does."""
+
+    def __init__(self, task: Task, places: list[Place], *, by_cells: bool) -> None:
+        """Start a process per place; `by_cells`: worlds are cut between them, so the controller is kept here."""
+        context = multiprocessing.get_context("spawn")
+        self.links: list[Connection] = []
+        self.workers = []
+        for place in places:
+            here, there = context.Pipe()
+            worker = context.Process(target=_serve, args=(there, replace(task, place=place), by_cells), daemon=True)
+            worker.start()
+            there.close()
+            self.links.append(here)
+            self.workers.append(worker)
+        self.control = _Central(task, places, self) if by_cells else None
+
+    def advance(self, hour: int) -> list[Tables]:
+        """Run every shard to `hour`, by hourly barriers where worlds are cut."""
+        for link in self.links:
+            self._send(link, ("advance", (hour,)))
+        if self.control is None:
+            return [self._receive(link) for link in self.links]
+        self.control.conduct(hour)
+        answers = [self._receive(link) for link in self.links]
+        answers[0].update(self.control.log.drain())
+        return answers
+
+    def ask(self, question: str, *arguments: Any) -> list[Any]:
+        """Call a method of every shard."""
+        for link in self.links:
+            self._send(link, (question, arguments))
+        return [self._receive(link) for link in self.links]
+
+    def state(self) -> State:
+        """All shards' states as one."""
+        states = self.ask("state")
+        if self.control is not None:
+            states[0].update(self.control.state())
+        return merged(states)
+
+    def close(self) -> None:
+        """End the processes."""
+        for link in self.links:
+            link.close()
+        for worker in self.workers:
+            worker.join(timeout=2)
+            if worker.is_alive():
+                worker.terminate()
+
+    def _send(self, link: Connection, message: Any) -> None:
+        try:
+            link.send(message)
+        except OSError as error:
+            raise _lost(error) from error
+
+    def _receive(self, link: Connection) -> Any:
+        try:
+            wait([link])
+            answer = link.recv()
+        except (EOFError, OSError) as error:
+            raise _lost(error) from error
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def _lost(error: BaseException) -> GaelpError:
+    return StoreBusyError(f"a worker process died ({type(error).__name__}); nothing committed is lost, resume the run")
+
+
+class _Central:
+    """The controller of worlds whose cells live in several processes."""
+
+    def __init__(self, task: Task, places: list[Place], pool: Processes) -> None:
+        model = model_of(task.scenario, task.seed, policy_named(task.policy, task.scenario))
+        units = [unit for place in places for unit in place.units()]
+        order = sorted(range(len(units)), key=lambda place: units[place])
+        self.order = np.array(order)
+        people = np.concatenate(pool.ask("unit_people"))[self.order]
+        worlds = np.arange(task.scenario.worlds)
+        self.controller = Controller.of(model, worlds, np.array([units[at][0] for at in order]), people)
+        if task.state is not None:
+            restore_controller(self.controller, task.state)
+        self.sizes = [len(place.units()) for place in places]
+        self.pool, self.log, self.hour = pool, Log(), task.start_hour
+
+    def conduct(self, hour: int) -> None:
+        """Give orders and take reports, hour by hour."""
+        back = np.argsort(self.order)
+        cuts = np.cumsum(self.sizes)[:-1]
+        while self.hour < hour:
+            orders = self.controller.begin_hour(self.hour, self.log)
+            for link, part in zip(self.pool.links, _split(orders, back, cuts), strict=True):
+                self.pool._send(link, part)
+            reports = [self.pool._receive(link) for link in self.pool.links]
+            whole = {
+                field.name: np.concatenate([getattr(report, field.name) for report in reports])[self.order]
+                for field in fields(Report)
+            }
+            self.controller.end_hour(Report(**whole))
+            if self.hour % HOURS_PER_DAY == HOURS_PER_DAY - 1:
+                self.controller.end_day(self.hour // HOURS_PER_DAY, self.log)
+            self.hour += 1
+
+    def state(self) -> State:
+        """The controller's part of the state."""
+        state = {f"world.{name}": column for name, column in self.controller.arrays().items()}
+        return {**state, "world.id": self.controller.worlds}
+
+
+def _split(orders: Orders, back: np.ndarray, cuts: np.ndarray) -> list[Orders]:
+    def cut(column: np.ndarray) -> list[np.ndarray]:
+        return np.split(column[back], cuts)
+
+    standing = {name: cut(column) for name, column in orders.standing.items()}
+    parts = zip(cut(orders.lease_micros), cut(orders.refilled), cut(orders.multiplier_ppm), strict=True)
+    return [
+        Orders(*part, {name: columns[number] for name, columns in standing.items()})
+        for number, part in enumerate(parts)
+    ]
+
+
+class _RemoteControl:
+    """The controller as a shard in another process sees it: a pipe."""
+
+    def __init__(self, link: Connection) -> None:
+        self.link = link
+
+    def begin_hour(self, hour: int) -> Orders:
+        """Wait for orders."""
+        orders: Orders = self.link.recv()
+        return orders
+
+    def end_hour(self, report: Report) -> None:
+        """Send the report."""
+        self.link.send(report)
+
+
+def _serve(link: Connection, task: Task, by_cells: bool) -> None:
+    """A worker: answer questions until the other end is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        shard = Shard(task, _RemoteControl(link) if by_cells else None)
+        while True:
+            question, arguments = link.recv()
+            link.send(getattr(shard, question)(*arguments))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+    except Exception as error:
+        link.send(error if isinstance(error, GaelpError) else RuntimeError(f"{type(error).__name__}: {error}"))
+
+
+def executor_of(task: Task, workers: int) -> Executor:
+    """Spread a run over up to `workers` processes: whole worlds if there are enough, else cells."""
+    worlds, cells = task.scenario.worlds, task.scenario.cells
+    if min(workers, worlds * cells) <= 1:
+        return Serial(replace(task, place=Place(range(worlds), range(cells))))
+    if workers <= worlds or cells == 1:
+        edges = np.linspace(0, worlds, min(workers, worlds) + 1).astype(int).tolist()
+        places = [Place(range(a, b), range(cells)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        return Processes(task, places, by_cells=False)
+    edges = np.linspace(0, cells, min(workers, cells) + 1).astype(int).tolist()
+    places = [Place(range(worlds), range(a, b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return Processes(task, places, by_cells=True)

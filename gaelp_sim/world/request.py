@@ -1,0 +1,93 @@
+"""What a run is asked for, how far it is, and what came of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from gaelp_sim.scenario.schema import Scenario
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """A run to simulate; None leaves the scenario's own value."""
+
+    scenario: Scenario
+    db_url: str
+    seed: int | None = None
+    days: int | None = None
+    worlds: int | None = None
+    workers: int = 1
+    policy: str | None = None
+    continue_ref: str | None = None
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is, after a commit point."""
+
+    hours_done: int
+    hours_total: int
+    people: int
+    opportunities: int
+    spend_micros: int
+    conversions: int
+    cac_usd: float | None
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A finished run's figures; conversions and CACs count our sales decided in the run's hours.
+
+    cac_usd is spend / all our conversions; cac_paid_usd is spend / our conversions of people with a touch of ours;
+    cac_incremental_usd needs the world without our ads and is null until that has been simulated.
+    """
+
+    run_id: str
+    scenario: str
+    seed: int
+    worlds: int
+    people: int
+    days: int
+    bidders: int
+    opportunities: int
+    decisions: int
+    touchpoints: int
+    conversions: int
+    conversions_paid: int
+    rival_conversions: int
+    reports_due: int
+    spend_usd: float
+    revenue_usd: float
+    cac_usd: float | None
+    cac_paid_usd: float | None
+    cac_incremental_usd: float | None
+    win_rate: float | None
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The figures by name."""
+        return asdict(self)
+
+    def as_text(self) -> str:
+        """The figures as JSON text."""
+        return json.dumps(self.as_json(), sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run would take."""
+
+    rows: int
+    disk_bytes: int
+    seconds: float
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def ignore(progress: Progress) -> None:
+    """No interest in progress."""

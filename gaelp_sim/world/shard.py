@@ -1,0 +1,164 @@
+"""A shard: one process's share of a run, stepped from commit point to commit point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaelp_sim.events import Column
+from gaelp_sim.scenario.schema import Scenario
+from gaelp_sim.units import HOURS_PER_DAY
+from gaelp_sim.world.clock import Clock, Control
+from gaelp_sim.world.control import Controller, Orders, Report
+from gaelp_sim.world.journeys import journey_columns, no_touches, with_paths
+from gaelp_sim.world.log import Log, Table, joined_columns
+from gaelp_sim.world.model import Model, model_of
+from gaelp_sim.world.policies import policy_named
+from gaelp_sim.world.rows import alias_rows, device_rows, ledger_rows, person_rows, touchpoint_rows, truth_rows, world_rows
+from gaelp_sim.world.stack import Place, Stack
+from gaelp_sim.world.state import State, stack_from, state_of
+
+Tables = dict[str, Table]
+
+_PATH_COLUMNS = (
+    "row", "journey", "second", "slot", "price_micros", "advertiser", "channel", "creative", "position", "kind",
+    "clicked", "device", "campaign",
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a shard simulates: everything another process needs to build it."""
+
+    scenario: Scenario
+    seed: int
+    policy: str
+    place: Place
+    start_hour: int
+    state: State | None
+    """Whole state to start from, None: newly born"""
+
+
+class LocalControl:
+    """The controller in the same process: whole worlds live here."""
+
+    def __init__(self, controller: Controller) -> None:
+        self.controller, self.log = controller, Log()
+
+    def begin_hour(self, hour: int) -> Orders:
+        """Orders straight from the controller."""
+        self.hour = hour
+        return self.controller.begin_hour(hour, self.log)
+
+    def end_hour(self, report: Report) -> None:
+        """Reports straight to it; the day's books close with the last hour."""
+        self.controller.end_hour(report)
+        if self.hour % HOURS_PER_DAY == HOURS_PER_DAY - 1:
+            self.controller.end_day(self.hour // HOURS_PER_DAY, self.log)
+
+
+class Shard:
+    """People of some units with their clock; `advance` runs to an hour and hands over what happened."""
+
+    def __init__(self, task: Task, control: Control | None = None) -> None:
+        """Build the shard; without `control` it keeps its own controller (it must then hold whole worlds)."""
+        self.task = task
+        self.model = model_of(task.scenario, task.seed, policy_named(task.policy, task.scenario))
+        self.stack = _stack(self.model, task)
+        self.own = LocalControl(controller_of(self.model, task.place, self.stack, task.state)) if control is None else None
+        self.clock = Clock(self.stack, control or self.own, task.start_hour)  # type: ignore[arg-type]
+        carried = self.stack.carried
+        self.history: list[Table] = [carried] if carried else []
+
+    def advance(self, hour: int) -> Tables:
+        """Run to the start of `hour`; returns the rows since the last call, by table."""
+        self.clock.run_until(hour)
+        logged = self.stack.log.drain()
+        tables: Tables = {}
+        if "touch" in logged:
+            touch = logged.pop("touch")
+            self.history.append({name: touch[name] for name in _PATH_COLUMNS})
+            tables["touchpoint"] = touchpoint_rows(self.stack, touch)
+            tables["ledger"] = ledger_rows(tables["touchpoint"])
+        tables.update(logged)
+        if "decision" in tables:
+            del tables["decision"]["row"]
+        if self.own is not None:
+            tables.update(self.own.log.drain())
+        return tables
+
+    def unit_people(self) -> Column:
+        """(units,): how many people live in each unit."""
+        return self.stack.unit_people()
+
+    def recall(self, touches: Table, start_s: int) -> None:
+        """Put stored touches (rows of table `touchpoint`) of our people before the touches of this session."""
+        if not touches:
+            return
+        keys = self.stack.keys(np.arange(len(self.stack.people)))
+        key = touches["world_id"] << 32 | touches["person_id"]
+        row = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
+        here = np.flatnonzero(keys[row] == key)
+        known = {
+            "row": row[here], "journey": touches["journey_index"][here], "second": touches["occurred_s"][here] - start_s,
+            "slot": touches["touch_slot"][here],
+        }
+        known.update({name: touches[name][here] for name in _PATH_COLUMNS if name not in known})
+        self.history.insert(0, known)
+
+    def births(self) -> Tables:
+        """Rows that stand from the start."""
+        return {"world": world_rows(self.stack), "truth_person": truth_rows(self.stack), "device": device_rows(self.stack)}
+
+    def finish(self, now_s: int) -> Tables:
+        """Rows written once, at the end: people, ids met, journeys with their paths."""
+        stack = self.stack
+        current = journey_columns(stack, np.flatnonzero(stack.people.journey >= 0))
+        journeys = joined_columns([*stack.closed, current])
+        touches = joined_columns(self.history) if self.history else no_touches()
+        return {
+            "person": person_rows(stack, now_s), "alias": alias_rows(stack),
+            "journey": with_paths(journeys, touches, self.model.start_s),
+        }
+
+    def state(self) -> State:
+        """The state to resume from; `carried` holds the recorded touches of present journeys."""
+        state = state_of(self.stack)
+        if self.own is not None:
+            state.update({f"world.{name}": column for name, column in self.own.controller.arrays().items()})
+            state["world.id"] = self.own.controller.worlds
+        return state
+
+    def carry_over(self) -> None:
+        """Keep, of all touches so far, those of people's present journeys: a continued run's paths begin with them."""
+        touches = joined_columns(self.history) if self.history else no_touches()
+        present = self.stack.people.journey[touches["row"]] == touches["journey"]
+        self.stack.carried = {name: touches[name][present] for name in _PATH_COLUMNS}
+        self.stack.closed = []
+
+
+def controller_of(model: Model, place: Place, stack: Stack, state: State | None) -> Controller:
+    """The controller of whole worlds, with its stored state where there is one."""
+    units = place.units()
+    worlds = np.arange(place.worlds.start, place.worlds.stop)
+    unit_world = np.array([world - place.worlds.start for world, _ in units])
+    controller = Controller.of(model, worlds, unit_world, stack.unit_people())
+    if state is not None:
+        restore_controller(controller, state)
+    return controller
+
+
+def restore_controller(controller: Controller, state: State) -> None:
+    """Give a controller the part of a whole state that is about its worlds."""
+    at = np.searchsorted(state["world.id"], controller.worlds)
+    front = "world."
+    arrays = {name[len(front) :]: column[at] for name, column in state.items() if name.startswith(front)}
+    del arrays["id"]
+    controller.restore(arrays)
+
+
+def _stack(model: Model, task: Task) -> Stack:
+    if task.state is None:
+        return Stack.of(model, task.place)
+    return stack_from(model, task.place, task.state)

@@ -1,0 +1,317 @@
+"""Runs from request to stored rows: begin, commit day by day, finish; resume and continue."""
+
+from __future__ import annotations
+
+import platform
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from gaelp_sim import __version__
+from gaelp_sim.errors import InterruptedRunError, UsageError
+from gaelp_sim.scenario.loading import parse_scenario
+from gaelp_sim.scenario.resolved import resolved_text, scenario_hash
+from gaelp_sim.scenario.schema import Scenario
+from gaelp_sim.store import Batch, RunRecord, Store
+from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_HOUR, epoch_seconds, from_micros
+from gaelp_sim.world.executors import Executor, executor_of
+from gaelp_sim.world.log import Table, joined_columns
+from gaelp_sim.world.model import model_of
+from gaelp_sim.world.policies import DEFAULT_POLICY, policy_named
+from gaelp_sim.world.request import Estimate, OnProgress, Progress, RunRequest, RunSummary, ignore
+from gaelp_sim.world.rows import auction_hour_rows
+from gaelp_sim.world.shard import Tables, Task
+from gaelp_sim.world.snapshot import pack, unpack
+from gaelp_sim.world.stack import Place
+from gaelp_sim.world.state import State
+from gaelp_sim.world.tally import Tally
+
+STATE_EVERY_DAYS = 10
+"""A state is stored with every tenth day's commit and with the last; resuming replays the days since, which costs less
+than packing a state every day (being keyed, they come out the same)."""
+
+__all__ = ["Estimate", "Progress", "RunRequest", "RunSummary", "estimate", "resume", "run"]
+
+
+@dataclass
+class Writing:
+    """A run being written: where, by whom, and what it has come to."""
+
+    store: Store
+    run: RunRecord
+    scenario: Scenario
+    executor: Executor
+    tally: Tally
+    on_progress: OnProgress
+    began_s: float
+
+    @property
+    def first_hour(self) -> int:
+        """Hour since the root run's start at which this run begins."""
+        return self.run.start_hour
+
+
+def run(request: RunRequest, on_progress: OnProgress = ignore) -> RunSummary:
+    """Simulate a scenario into the store.
+
+    Raises ScenarioError, UsageError, store errors, and InterruptedRunError at a commit point after Ctrl-C.
+    """
+    began_s = time.perf_counter()
+    scenario = _scenario_of(request)
+    policy = request.policy or DEFAULT_POLICY
+    policy_named(policy, scenario)
+    with Store.open(request.db_url) as store:
+        parent = store.find_run(request.continue_ref) if request.continue_ref else None
+        state = _inherited(store, parent, scenario) if parent else None
+        record = _record(request, scenario, policy, parent)
+        task = Task(scenario, record.seed, policy, Place(range(0), range(0)), record.start_hour, state)
+        executor = executor_of(task, request.workers)
+        try:
+            begun = store.begin_run(record, model_of(scenario, record.seed).names())
+            writing = Writing(store, begun, scenario, executor, Tally(), on_progress, began_s)
+            return _write(writing, begun.start_hour)
+        finally:
+            executor.close()
+
+
+def resume(db_url: str, run_ref: str, workers: int = 1, on_progress: OnProgress = ignore) -> RunSummary:
+    """Finish an interrupted run from its last commit point; its rows end as if it had never stopped.
+
+    A finished run is left alone: its summary is returned.
+    """
+    began_s = time.perf_counter()
+    with Store.open(db_url, must_exist=True) as store:
+        found = store.find_run(run_ref)
+        if found.status == "FINISHED":
+            return stored_summary(found)
+        record, last = store.claim_run(found.run_id)
+        scenario = parse_scenario(record.scenario_text, f"scenario of run {record.run_id}", [])
+        done = last.hour if last else record.start_hour
+        state, from_hour = _state_before(store, record, done)
+        task = Task(scenario, record.seed, record.policy, Place(range(0), range(0)), from_hour, state)
+        executor = executor_of(task, workers)
+        try:
+            executor.advance(done)
+            executor.ask("recall", *_stored_touches(store, record, from_hour, done))
+            writing = Writing(store, record, scenario, executor, _stored_tally(store, record), on_progress, began_s)
+            return _write(writing, done)
+        finally:
+            executor.close()
+
+
+def estimate(request: RunRequest) -> Estimate:
+    """Rows, disk and seconds that a run would take, from a pilot of the same scenario on fewer people and days."""
+    scenario = _scenario_of(request)
+    people = min(scenario.population.people, 1_000)
+    days = min(scenario.days, 3)
+    pilot_scenario = scenario.model_copy(update={
+        "worlds": 1, "cells": 1, "days": days,
+        "population": scenario.population.model_copy(update={"people": people}),
+    })
+    began_s = time.perf_counter()
+    task = Task(pilot_scenario, scenario.seed, DEFAULT_POLICY, Place(range(0), range(0)), 0, None)
+    executor = executor_of(task, 1)
+    rows, size = 0, 0
+    for day in range(days):
+        for tables in executor.advance((day + 1) * HOURS_PER_DAY):
+            tables.pop("outcome", None)
+            rows += sum(len(next(iter(table.values()))) for table in tables.values())
+            size += sum(np.asarray(column).nbytes for table in tables.values() for column in table.values())
+    factor = scenario.worlds * scenario.population.people / people * scenario.days / days
+    seconds = (time.perf_counter() - began_s + rows * 4e-6) * factor
+    return Estimate(round(rows * factor), round(size * 0.6 * factor), seconds)
+
+
+def _scenario_of(request: RunRequest) -> Scenario:
+    changes: dict[str, Any] = {"seed": request.seed, "days": request.days, "worlds": request.worlds}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    return request.scenario.model_copy(update=changes)
+
+
+def _record(request: RunRequest, scenario: Scenario, policy: str, parent: RunRecord | None) -> RunRecord:
+    start_hour = parent.end_hour if parent else 0
+    return RunRecord(
+        scenario_name=scenario.name, scenario_text=resolved_text(scenario), scenario_hash=scenario_hash(scenario),
+        seed=parent.seed if parent else scenario.seed, people=scenario.population.people, days=scenario.days,
+        worlds=scenario.worlds, start_s=epoch_seconds(scenario.start), start_hour=start_hour,
+        end_hour=start_hour + scenario.days * HOURS_PER_DAY, hours_done=start_hour, label=request.label,
+        cells=scenario.cells, log=scenario.log, policy=policy, currency=scenario.currency,
+        parent_run_key=parent.run_key if parent else -1, root_run_key=parent.root_run_key if parent else -1,
+        engine_version=__version__, python_version=platform.python_version(), numpy_version=np.__version__,
+        torch_version="", cpu_features=cpu_features(),
+    )
+
+
+def cpu_features() -> str:
+    """The CPU features that numpy uses: they decide the last bit of exp and log."""
+    from numpy._core._multiarray_umath import __cpu_features__
+
+    return " ".join(sorted(name for name, present in __cpu_features__.items() if present))
+
+
+def _inherited(store: Store, parent: RunRecord, scenario: Scenario) -> State:
+    """The state a finished run ended with, for its child."""
+    if parent.status != "FINISHED":
+        raise UsageError(f"run {parent.run_id} is {parent.status}, only a finished run can be continued; resume it first")
+    before = parse_scenario(parent.scenario_text, f"scenario of run {parent.run_id}", [])
+    for name, old, new in (
+        ("population.people", before.population.people, scenario.population.people),
+        ("worlds", before.worlds, scenario.worlds), ("cells", before.cells, scenario.cells),
+        ("start", before.start, scenario.start),
+    ):
+        if old != new:
+            raise UsageError(f"--continue {parent.run_id}: {name} is {new}, the run has {old}; a child keeps its people and clock")
+    last = store.checkpoint(parent)
+    assert last is not None, "a finished run has a checkpoint"
+    return unpack(last.state)
+
+
+def _state_before(store: Store, record: RunRecord, hour: int) -> tuple[State | None, int]:
+    """The latest stored state at or before `hour`: of the run itself, else of its parent, else none (birth)."""
+    for at in range(hour, record.start_hour, -1):
+        checkpoint = store.checkpoint(record, at)
+        if checkpoint is not None and checkpoint.state:
+            return unpack(checkpoint.state), at
+    if record.parent_run_key == -1:
+        return None, 0
+    parent = next(run for run in store.runs() if run.run_key == record.parent_run_key)
+    last = store.checkpoint(parent)
+    assert last is not None, "a finished run has a checkpoint"
+    return unpack(last.state), record.start_hour
+
+
+def _stored_touches(store: Store, record: RunRecord, from_hour: int, done: int) -> tuple[Table, int]:
+    """Recorded touches of the run before the state that it resumes from: their paths begin with them."""
+    if from_hour == record.start_hour:
+        return {}, record.start_s
+    touches = store.read(record, "touchpoint")
+    early = np.asarray(touches["occurred_s"]) < record.start_s + from_hour * SECONDS_PER_HOUR
+    return {name: np.asarray(column)[early] for name, column in touches.items()}, record.start_s
+
+
+def _stored_tally(store: Store, record: RunRecord) -> Tally:
+    tally = Tally()
+    tables: Tables = {name: store.read(record, name) for name in ("auction_hour", "touchpoint", "decision", "conversion")}  # type: ignore[misc]
+    _add_our_touches(tables, store, record)
+    tally.add(tables, record.start_s + record.end_hour * SECONDS_PER_HOUR)
+    return tally
+
+
+def _add_our_touches(tables: Tables, store: Store, record: RunRecord) -> None:
+    """Whether each stored buyer had been touched by us: the tally's `our_touches`."""
+    sales, touches = tables["conversion"], tables["touchpoint"]
+    ours = touches["advertiser"] == 0
+    key = touches["world_id"][ours] << 32 | touches["person_id"][ours]
+    buyer = sales["world_id"] << 32 | sales["person_id"]
+    first = np.full(len(buyer), np.iinfo(np.int64).max)
+    order = np.lexsort([touches["occurred_s"][ours], key])
+    at = np.searchsorted(key[order], buyer)
+    found = (at < len(order)) & (key[order][np.minimum(at, len(order) - 1)] == buyer) if len(order) else at < 0
+    first[found] = touches["occurred_s"][ours][order][at[found]]
+    sales["our_touches"] = (first <= sales["decided_s"]).astype(np.int64)
+
+
+def _write(writing: Writing, hour: int) -> RunSummary:
+    """Commit day after day from `hour` to the end."""
+    record = writing.run
+    with _stop_asked() as stop:
+        for end in range(hour + HOURS_PER_DAY, record.end_hour + 1, HOURS_PER_DAY):
+            _commit_day(writing, end)
+            if stop.is_set() and end < record.end_hour:
+                writing.store.finish_run(record, "INTERRUPTED", {})
+                raise InterruptedRunError(
+                    f"interrupted after day {(end - record.start_hour) // HOURS_PER_DAY} of {record.days}; nothing is "
+                    f"lost: gaelp resume {record.run_id}"
+                )
+    summary = _summary(writing)
+    writing.store.finish_run(record, "FINISHED", summary.as_json())
+    return summary
+
+
+def _commit_day(writing: Writing, end: int) -> None:
+    record, executor = writing.run, writing.executor
+    final = end == record.end_hour
+    tables = _joined(executor.advance(end))
+    _fold(tables, writing)
+    if end == record.start_hour + HOURS_PER_DAY:
+        tables.update(_joined(executor.ask("births")))
+    if final:
+        tables.update(_joined(executor.ask("finish", end * SECONDS_PER_HOUR)))
+        executor.ask("carry_over")
+    days_done = (end - record.start_hour) // HOURS_PER_DAY
+    keeps = final or days_done % STATE_EVERY_DAYS == 0
+    state = pack(executor.state()) if keeps else b""
+    writing.tally.add(tables, record.start_s + record.end_hour * SECONDS_PER_HOUR)
+    if "conversion" in tables:
+        del tables["conversion"]["our_touches"]
+    writing.store.commit(record, Batch(tables, end, state, final))
+    tally = writing.tally
+    writing.on_progress(Progress(
+        end - record.start_hour, record.end_hour - record.start_hour, record.people * record.worlds,
+        tally.opportunities, tally.spend_micros, tally.conversions, tally.cac_usd(),
+    ))
+
+
+def _fold(tables: Tables, writing: Writing) -> None:
+    """Turn the day's outcomes into hourly rollups."""
+    outcome = tables.pop("outcome", None)
+    if outcome is not None and len(outcome["hour"]):
+        tables["auction_hour"] = auction_hour_rows(outcome, len(writing.scenario.channels))
+
+
+def _joined(parts: list[Tables]) -> Tables:
+    names = sorted({name for part in parts for name in part})
+    return {name: _join_table([part[name] for part in parts if name in part]) for name in names}
+
+
+def _join_table(pieces: list[Table]) -> Table:
+    if len(pieces) == 1 or not any("path" in piece for piece in pieces):
+        return joined_columns(pieces)  # type: ignore[arg-type]
+    paths = [path for piece in pieces for path in piece["path"]]
+    table = joined_columns([{n: c for n, c in piece.items() if n != "path"} for piece in pieces])
+    return {**table, "path": paths}  # type: ignore[dict-item]
+
+
+def _summary(writing: Writing) -> RunSummary:
+    record, tally = writing.run, writing.tally
+    return RunSummary(
+        record.run_id, record.scenario_name, record.seed, record.worlds, record.people, record.days,
+        1 + len(writing.scenario.rivals), tally.opportunities, tally.decisions, tally.touchpoints, tally.conversions,
+        tally.conversions_paid, tally.rival_conversions, tally.reports_due, from_micros(tally.spend_micros),
+        from_micros(tally.revenue_micros), tally.cac_usd(), tally.cac_paid_usd(), None, tally.win_rate(),
+        time.perf_counter() - writing.began_s,
+    )
+
+
+def stored_summary(record: RunRecord) -> RunSummary:
+    """The summary a finished run was stored with."""
+    import json
+
+    return RunSummary(**json.loads(record.summary))
+
+
+@contextmanager
+def _stop_asked() -> Iterator[threading.Event]:
+    """Set by the first Ctrl-C (the run then stops at its next commit point); a second one interrupts at once."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)

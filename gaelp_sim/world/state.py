@@ -1,0 +1,132 @@
+"""The state of a run between hours as plain arrays, the same however it was spread over processes.
+
+People stand in the order (world, person), units in the order (world, cell). Any stack can be cut out of it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gaelp_sim.events import Column, Ints
+from gaelp_sim.observe.memory import SLOTS, from_arrays, to_arrays
+from gaelp_sim.population.people import People, cell_of
+from gaelp_sim.world.journeys import no_touches
+from gaelp_sim.world.log import Table, joined_columns
+from gaelp_sim.world.model import Model
+from gaelp_sim.world.stack import Place, Stack
+
+State = dict[str, Column]
+
+_PER_PERSON = ("login_s", "first_seen_s", "last_seen_s")
+_LISTS = ("pending", "carried", "closed", "memory")
+"""Rows about people: they name the person by key, and stand in the order (key, then as they happened)."""
+
+
+def state_of(stack: Stack) -> State:
+    """Everything of a stack that the next hour depends on, and what its journeys' rows will need."""
+    state: State = {f"people.{name}": column for name, column in stack.people.arrays().items() if name != "unit"}
+    state.update({f"person.{name}": getattr(stack, name) for name in _PER_PERSON})
+    closed = joined_columns(stack.closed) if stack.closed else {}
+    lists = ("pending", stack.pending), ("carried", stack.carried), ("closed", closed), ("memory", _remembered(stack))
+    for name, table in lists:
+        if table:
+            state.update({f"{name}.{key}": column for key, column in table.items() if key != "row"})
+            state[f"{name}.key"] = stack.keys(table["row"])
+    units = stack.place.units()
+    state["unit.world"] = np.array([world for world, _ in units])
+    state["unit.cell"] = np.array([cell for _, cell in units])
+    state["unit.dropped"], state["unit.exhausted_s"] = stack.budgets.dropped, stack.budgets.exhausted_s
+    state["unit.reported_micros"] = stack.reported_micros
+    return state
+
+
+def _remembered(stack: Stack) -> Table:
+    arrays = to_arrays(stack.memory)
+    row, slot = np.divmod(arrays.pop("at"), SLOTS)
+    del arrays["people"]
+    return {"row": row, "slot": slot, **arrays}
+
+
+def merged(states: list[State]) -> State:
+    """The state of several stacks as one, in the common order."""
+    names = sorted({name for state in states for name in state})
+    whole = {}
+    for name in names:
+        axis = -1 if name == "people.level" else 0
+        whole[name] = np.concatenate([state[name] for state in states if name in state], axis=axis)
+    _order(whole, ("people", "person"), whole["people.world"] << 32 | whole["people.person"])
+    _order(whole, ("unit",), whole["unit.world"] << 32 | whole["unit.cell"])
+    for part in _LISTS:
+        if f"{part}.key" in whole:
+            _order(whole, (part,), whole[f"{part}.key"])
+    return whole
+
+
+def _order(whole: State, parts: tuple[str, ...], key: Ints) -> None:
+    order = np.argsort(key, kind="stable")
+    for name in whole:
+        if name.split(".", 1)[0] in parts:
+            whole[name] = whole[name][..., order] if name == "people.level" else whole[name][order]
+
+
+def stack_from(model: Model, place: Place, state: State) -> Stack:
+    """Cut the stack of some units out of a whole state."""
+    rows, people = _people_of(model, place, state)
+    keys = people.world << 32 | people.person
+    remembered = _listed(state, "memory", keys)
+    remembered["at"] = remembered.pop("row") * SLOTS + remembered.pop("slot")
+    remembered["people"] = np.array([len(rows)])
+    stack = Stack.of_people(model, place, people, from_arrays(remembered, model.beliefs))
+    for name in _PER_PERSON:
+        getattr(stack, name)[:] = state[f"person.{name}"][rows]
+    stack.pending = _listed(state, "pending", keys) or stack.pending
+    stack.carried = _listed(state, "carried", keys) or no_touches()
+    closed = _listed(state, "closed", keys)
+    stack.closed = [closed] if closed else []
+    wanted = [world << 32 | cell for world, cell in place.units()]
+    units = np.searchsorted(state["unit.world"] << 32 | state["unit.cell"], wanted)
+    stack.budgets.dropped[:] = state["unit.dropped"][units]
+    stack.budgets.exhausted_s[:] = state["unit.exhausted_s"][units]
+    stack.reported_micros[:] = state["unit.reported_micros"][units]
+    return stack
+
+
+def _people_of(model: Model, place: Place, state: State) -> tuple[Ints, People]:
+    world = state["people.world"]
+    cells = model.scenario.cells
+    cell = np.zeros(len(world), dtype=np.int64)
+    for number in place.worlds:
+        here = np.flatnonzero(world == number)
+        cell[here] = cell_of(state["people.household"][here], cells)
+    keep = (world >= place.worlds.start) & (world < place.worlds.stop)
+    rows = np.flatnonzero(keep & (cell >= place.cells.start) & (cell < place.cells.stop))
+    columns = _part(state, "people", rows)
+    columns["level"] = state["people.level"][:, rows].copy()
+    unit = (columns["world"] - place.worlds.start) * len(place.cells) + cell[rows] - place.cells.start
+    return rows, People(unit=unit.astype(np.int32), **columns)
+
+
+def _part(state: State, part: str, rows: Ints) -> State:
+    front = part + "."
+    return {
+        name[len(front) :]: column[rows]
+        for name, column in state.items()
+        if name.startswith(front) and name != "people.level"
+    }
+
+
+def _listed(state: State, part: str, keys: Ints) -> Table:
+    """The rows of a list whose people live here, with their rows in the stack."""
+    if f"{part}.key" not in state:
+        return {}
+    key = state[f"{part}.key"]
+    row = np.searchsorted(keys, key)
+    here = np.flatnonzero((row < len(keys)) & (keys[np.minimum(row, len(keys) - 1)] == key))
+    front = part + "."
+    table = {
+        name[len(front) :]: column[here].copy()
+        for name, column in state.items()
+        if name.startswith(front) and name != f"{part}.key"
+    }
+    table["row"] = row[here]
+    return table
