@@ -20,10 +20,10 @@ Path: TypeAlias = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One broken rule: the path of the value, and the rule in words."""
+    """One broken rule: the path of the value, and the rule in words; an unknown key's words are found when it is told."""
 
     path: Path
-    message: str
+    message: str = ""
     unknown_key: bool = False
 
 
@@ -48,8 +48,9 @@ def first_of(problems: Sequence[Problem], root: Node) -> tuple[Place, str, str]:
     """
     located = sorted(((_place(root, problem), problem) for problem in problems), key=_order)
     place, problem = located[0]
+    message = _unknown_key(problem.path) if problem.unknown_key else problem.message
     more = f" (and {len(located) - 1} more)" if len(located) > 1 else ""
-    return place, key_text(root, problem.path), problem.message + more
+    return place, key_text(root, problem.path), message + more
 
 
 def _order(located: tuple[Place, Problem]) -> tuple[bool, bool, Place]:
@@ -98,7 +99,7 @@ def problem_of(error: ErrorDetails) -> Problem:
     path: Path = tuple(error["loc"])
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        return Problem(path, _unknown_key(path), unknown_key=True)
+        return Problem(path, unknown_key=True)
     if kind == "missing":
         return Problem(path[:-1], f"key '{path[-1]}' is missing")
     if kind == "literal_error":
