@@ -28,7 +28,7 @@ except ImportError:  # PyYAML without libyaml: the same events, some 20 times sl
     CParser = None
 
 BYTES_MAX = 524_288
-"""Together with the limits below this keeps the worst refusal near 50 ms (libyaml alone reads 1 MiB of escapes in 60 ms)."""
+"""With the limits below this keeps the worst refusal near 50 ms (libyaml alone reads 1 MiB of escapes in 60 ms)."""
 DEPTH_MAX = 24
 EVENTS_MAX = 10_000
 ITEMS_MAX = 1_000
