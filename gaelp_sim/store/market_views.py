@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gaelp_sim.store.code_names import DECISION_STATUSES, DEVICE_KINDS, EMAIL, IMPRESSION, US
 from gaelp_sim.store.view_parts import (
+    GROUPED_RUN_ID,
     PERSON,
     RUN_ID,
     WORLD,
@@ -124,17 +125,17 @@ _CHARGES = View(
 _LEDGER_DAILY = View(
     "ledger_daily", "our charges by day, campaign and channel",
     columns(
-        RUN_ID, WORLD, _DAY, date_of_day(), _CAMPAIGN, _CHANNEL,
+        GROUPED_RUN_ID, WORLD, _DAY, date_of_day("t.start_s"), _CAMPAIGN, _CHANNEL,
         plain("charges", "how many charges"),
         money("amount", "their sum"),
     ),
     """
     FROM (
-      SELECT r.run_key, l.world_id, (l.occurred_s - r.start_s) / 86400 AS day, l.campaign, l.channel,
+      SELECT r.run_id, r.run_key, r.start_s, l.world_id, (l.occurred_s - r.start_s) / 86400 AS day, l.campaign, l.channel,
         COUNT(*) AS charges, CAST(SUM(l.amount_micros) AS BIGINT) AS amount_micros
       FROM @run AS r JOIN @ledger AS l ON l.run_key = r.run_key
-      GROUP BY r.run_key, l.world_id, (l.occurred_s - r.start_s) / 86400, l.campaign, l.channel
-    ) AS t JOIN @run AS r ON r.run_key = t.run_key
+      GROUP BY r.run_id, r.run_key, r.start_s, l.world_id, (l.occurred_s - r.start_s) / 86400, l.campaign, l.channel
+    ) AS t
     """,
 )
 
@@ -142,7 +143,7 @@ _LEDGER_DAILY = View(
 _CHANNEL_DAILY = View(
     "channel_daily", "channels by day and advertiser: opportunities, wins, clicks, spend",
     columns(
-        RUN_ID, WORLD, _DAY, date_of_day(), _CHANNEL, _ADVERTISER,
+        GROUPED_RUN_ID, WORLD, _DAY, date_of_day("t.start_s"), _CHANNEL, _ADVERTISER,
         plain("opportunities", "auctions held"),
         plain("wins", "auctions that the advertiser won"),
         _rate("win_rate", "wins per opportunity", "t.wins", "t.opportunities"),
@@ -152,27 +153,29 @@ _CHANNEL_DAILY = View(
     ),
     f"""
     FROM (
-      SELECT u.run_key, u.world_id, u.day, u.channel, u.advertiser,
+      SELECT u.run_id, u.run_key, u.start_s, u.world_id, u.day, u.channel, u.advertiser,
         CAST(SUM(u.opportunities) AS BIGINT) AS opportunities, CAST(SUM(u.wins) AS BIGINT) AS wins,
         CAST(SUM(u.clicks) AS BIGINT) AS clicks, CAST(SUM(u.charges) AS BIGINT) AS charges,
         CAST(SUM(u.spend_micros) AS BIGINT) AS spend_micros
       FROM (
-        SELECT r.run_key, h.world_id, h.hour / 24 AS day, h.channel, h.advertiser, h.opportunities, h.wins, h.clicks,
+        SELECT r.run_id, r.run_key, r.start_s, h.world_id, h.hour / 24 AS day, h.channel, h.advertiser,
+          h.opportunities, h.wins, h.clicks,
           0 AS charges, CASE WHEN h.advertiser = {US} THEN 0 ELSE h.spend_micros END AS spend_micros
         FROM @run AS r JOIN @auction_hour AS h ON h.run_key = r.run_key
         UNION ALL
-        SELECT r.run_key, l.world_id, (l.occurred_s - r.start_s) / 86400, l.channel, {US}, 0, 0, 0, 1, l.amount_micros
+        SELECT r.run_id, r.run_key, r.start_s, l.world_id, (l.occurred_s - r.start_s) / 86400, l.channel, {US},
+          0, 0, 0, 1, l.amount_micros
         FROM @run AS r JOIN @ledger AS l ON l.run_key = r.run_key
       ) AS u
-      GROUP BY u.run_key, u.world_id, u.day, u.channel, u.advertiser
-    ) AS t JOIN @run AS r ON r.run_key = t.run_key
+      GROUP BY u.run_id, u.run_key, u.start_s, u.world_id, u.day, u.channel, u.advertiser
+    ) AS t
     """,
 )
 
 _CAMPAIGN_DAILY = View(
     "campaign_daily", "our campaigns by day: impressions, e-mails, clicks, spend against budget",
     columns(
-        RUN_ID, WORLD, _DAY, date_of_day(), _CAMPAIGN, _CHANNEL,
+        GROUPED_RUN_ID, WORLD, _DAY, date_of_day("t.start_s"), _CAMPAIGN, _CHANNEL,
         plain("impressions", "impressions"),
         plain("emails", "e-mails"),
         plain("clicks", "clicks on either"),
@@ -183,14 +186,14 @@ _CAMPAIGN_DAILY = View(
     ),
     f"""
     FROM (
-      SELECT r.run_key, p.world_id, (p.occurred_s - r.start_s) / 86400 AS day, p.campaign, p.channel,
+      SELECT r.run_id, r.run_key, r.start_s, p.world_id, (p.occurred_s - r.start_s) / 86400 AS day, p.campaign, p.channel,
         SUM(CASE WHEN p.kind = {IMPRESSION} THEN 1 ELSE 0 END) AS impressions,
         SUM(CASE WHEN p.kind = {EMAIL} THEN 1 ELSE 0 END) AS emails, SUM(p.clicked) AS clicks,
         CAST(SUM(CASE WHEN p.price_micros > 0 THEN p.price_micros ELSE 0 END) AS BIGINT) AS spend_micros
       FROM @run AS r JOIN @touchpoint AS p ON p.run_key = r.run_key
       WHERE p.advertiser = {US} AND p.campaign <> -1
-      GROUP BY r.run_key, p.world_id, (p.occurred_s - r.start_s) / 86400, p.campaign, p.channel
-    ) AS t JOIN @run AS r ON r.run_key = t.run_key
+      GROUP BY r.run_id, r.run_key, r.start_s, p.world_id, (p.occurred_s - r.start_s) / 86400, p.campaign, p.channel
+    ) AS t
     """,
 )
 

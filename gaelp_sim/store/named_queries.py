@@ -178,7 +178,8 @@ _QUERIES = (
         "propensity_check", "Do the logged propensities make sense?",
         """
         SELECT participate, level, creative, COUNT(*) AS decisions, MIN(propensity) AS propensity_min,
-          AVG(propensity) AS propensity_mean, MAX(propensity) AS propensity_max, MAX(1.0 / NULLIF(propensity, 0)) AS weight_max,
+          AVG(propensity) AS propensity_mean, MAX(propensity) AS propensity_max,
+          MAX(1.0 / NULLIF(propensity, 0)) AS weight_max,
           SUM(CASE WHEN propensity > 0 AND propensity <= 1 THEN 0 ELSE 1 END) AS out_of_range
         FROM decisions GROUP BY participate, level, creative ORDER BY decisions DESC, participate, level, creative
         """,

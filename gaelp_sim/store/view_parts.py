@@ -169,7 +169,7 @@ def hour_of_day(seconds: str) -> ViewColumn:
     return plain("hour_of_day", "hour of the day in UTC, 0-23", f"({seconds} / 3600) % 24")
 
 
-def date_of_day(sql: str = "t.day") -> ViewColumn:
+def date_of_day(start: str = "r.start_s") -> ViewColumn:
     """The date of a day of the run."""
     return ViewColumn("date", "date of that day, UTC",
-                      lambda dialect: dialect.day_text(f"(r.start_s + CAST({sql} AS BIGINT) * 86400)"))
+                      lambda dialect: dialect.day_text(f"({start} + CAST(t.day AS BIGINT) * 86400)"))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.store.hand_made_store import make_store
 
 from gaelp_sim.errors import UsageError
 from gaelp_sim.store.console import run_query
 from gaelp_sim.store.named_queries import END_OF_TIME_S, NAMED_QUERIES, parse_parameters, resolve
+from tests.store.hand_made_store import make_store
 
 # 2025-09-10T00:00Z is day 9: the sale of day 3 is reported (day 4), that of day 8 is not (day 9, 20 h).
 DAY_9 = {"as_of": "2025-09-10"}
