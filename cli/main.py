@@ -23,10 +23,6 @@ EXIT_BROKEN_PIPE = 141
 EXIT_TERMINATED = 143
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM arrived: unwinds like Ctrl-C, so that a run stops at a commit point; exit code 143."""
-
-
 class _Terminations:
     """Remembers that SIGTERM arrived, for a run that turned it into an orderly stop."""
 
@@ -34,8 +30,12 @@ class _Terminations:
 
 
 def _on_sigterm(signal_number: int, frame: FrameType | None) -> None:
+    """Do what Ctrl-C would do now: a run stops at its next commit point, anything else at once."""
     _Terminations.seen = True
-    raise Terminated
+    on_sigint = signal.getsignal(signal.SIGINT)
+    if not callable(on_sigint):
+        raise KeyboardInterrupt
+    on_sigint(signal_number, frame)
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ class RunOptions:
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Seed of all luck.  [default: the scenario's]")
 @click.option("--days", type=click.IntRange(1, 3650), metavar="DAYS", help="Days to simulate.  [default: the scenario's]")
 @click.option("--set", "sets", multiple=True, metavar="K=V", help="Change a key of the scenario; may be repeated.")
-@click.option("--policy", metavar="P", help="How we bid: a registry name or module:Class.  [default: the scenario's rule]")
+@click.option("--policy", metavar="P", help="How we bid: rule, silent, or your own module:Class.  [default: rule]")
 @click.option("--worlds", type=click.IntRange(1, 10_000), metavar="N", help="Worlds.  [default: the scenario's]")
 @click.option(
     "--workers", type=click.IntRange(1, 1024), default=1, metavar="N", show_default=True,
@@ -91,6 +91,8 @@ def resume(settings: Settings, /, run: str, *, workers: int, watch: bool) -> Non
     Example:
       gaelp resume @last
     """
+    if library.run_record(settings.db_url, run)["status"] == "FINISHED":
+        say(settings, "the run is finished already: nothing to do")
     with watching(settings, watch=watch) as on_progress:
         summary = library.resumed(settings.db_url, run, workers=workers, on_progress=on_progress)
     _print_summary(summary.as_json(), settings)

@@ -13,6 +13,8 @@ from gaelp_sim.errors import UsageError
 LIST_COLUMNS = (
     "run_id", "label", "scenario", "status", "seed", "worlds", "people", "days", "spend_usd", "cac_usd", "created_at",
 )
+PROVENANCE = ("overrides", "scenario_hash", "engine_version", "python_version", "numpy_version", "cpu_features")
+"""Told by `compare` only where the runs differ in it."""
 
 
 @click.group(cls=GaelpGroup)
@@ -71,9 +73,10 @@ def compare_runs(settings: Settings, /, runs: tuple[str, ...]) -> None:
     if settings.as_json:
         print_json(records)
         return
-    names = [name for name in records[0] if name != "run_id"]
+    names = dict.fromkeys(name for record in records for name in record if name != "run_id")
     rows = [[name, *(record.get(name) for record in records)] for name in names]
-    print_rows(["figure", *(str(record["run_id"]) for record in records)], rows, format="table")
+    told = [row for row in rows if row[0] not in PROVENANCE or any(value != row[1] for value in row[2:])]
+    print_rows(["figure", *(str(record["run_id"]) for record in records)], told, format="table")
 
 
 @runs.command("delete")

@@ -17,7 +17,7 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
         _line("opportunities", f"{summary['opportunities']:,}, of which we won {_percent(summary['win_rate'])}"),
         _line("touchpoints", f"{summary['touchpoints']:,}"),
         _line("spend", _usd(summary["spend_usd"])),
-        _line("conversions", f"{summary['conversions']:,} ours" + (f", {due:,} not yet reported" if due else "")),
+        _line("conversions", _sales(summary, due)),
         _line("CAC blended", _cac(summary["cac_usd"], so_far)),
         _line("CAC paid", _cac(summary["cac_paid_usd"], so_far)),
         _line("CAC incremental", _incremental(summary["cac_incremental_usd"], so_far)),
@@ -67,6 +67,11 @@ def _headline(summary: Mapping[str, Any]) -> str:
     worlds = counted(summary["worlds"], "world")
     days, bidders = counted(summary["days"], "day"), counted(summary["bidders"], "bidder")
     return f"run {summary['run_id']}: {summary['people']:,} people, {days}, {worlds}, {bidders}, seed {summary['seed']}"
+
+
+def _sales(summary: Mapping[str, Any], due: int) -> str:
+    ours = f"{summary['conversions']:,} ours" + (f" ({due:,} not yet reported)" if due else "")
+    return f"{ours}, {summary['rival_conversions']:,} of rivals"
 
 
 def _line(name: str, value: str) -> str:

@@ -116,9 +116,10 @@ def test_resume_takes_the_last_run_by_default(monkeypatch: pytest.MonkeyPatch, c
         return SimpleNamespace(as_json=lambda: SUMMARY)
 
     monkeypatch.setattr(library, "resumed", resumed)
-    assert exit_code(["resume", "--workers", "2", "--db", "sqlite:///x.db", "-q"]) == 0
+    monkeypatch.setattr(library, "run_record", lambda url, ref: {"status": "FINISHED"})
+    assert exit_code(["resume", "--workers", "2", "--db", "sqlite:///x.db"]) == 0
     assert calls == [("sqlite:///x.db", "@last", 2)]
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err.startswith("the run is finished already: nothing to do\n")
 
 
 def test_verbose_tells_what_is_about_to_run(asked: list[dict[str, Any]], capsys: Captured) -> None:

@@ -16,7 +16,8 @@ from gaelp_sim.cli.summary import summary_lines
 SUMMARY: dict[str, Any] = {
     "run_id": "7f3a00112233", "seed": 1, "worlds": 1, "people": 10_000, "days": 30, "bidders": 6, "opportunities": 612_345,
     "touchpoints": 43_210, "decisions": 612_345, "conversions": 321, "spend_usd": 12_345.678, "cac_usd": 38.46,
-    "cac_paid_usd": 91.2, "cac_incremental_usd": None, "win_rate": 0.4213, "reports_due": 7, "seconds": 1.84,
+    "cac_paid_usd": 91.2, "cac_incremental_usd": None, "win_rate": 0.4213, "reports_due": 7,
+    "rival_conversions": 1_204, "seconds": 1.84,
 }
 
 
@@ -40,7 +41,7 @@ def test_summary_in_plain_words() -> None:
         "  opportunities    612,345, of which we won 42.1 %",
         "  touchpoints      43,210",
         "  spend            $12,345.68",
-        "  conversions      321 ours, 7 not yet reported",
+        "  conversions      321 ours (7 not yet reported), 1,204 of rivals",
         "  CAC blended      $38.46 so far",
         "  CAC paid         $91.20 so far",
         "  CAC incremental  not measured (it takes the same world without our ads)",
@@ -53,7 +54,7 @@ def test_summary_once_all_is_reported() -> None:
     lines = summary_lines({**SUMMARY, "reports_due": 0, "cac_usd": None, "cac_incremental_usd": 120.0, "worlds": 4})
     assert lines[0].endswith("4 worlds, 6 bidders, seed 1")
     assert lines[4:8] == [
-        "  conversions      321 ours",
+        "  conversions      321 ours, 1,204 of rivals",
         "  CAC blended      not known (no such sale yet)",
         "  CAC paid         $91.20",
         "  CAC incremental  $120.00",
