@@ -77,11 +77,11 @@ us:
   budget: {{usd_day: 50.0}}
 
 rivals:   # five seats at these levels keep the greatest of their bids at the channel's median price
-  - {{name: Qustodio, strategy: lognormal, level: 1.30}}
-  - {{name: Bark, strategy: lognormal, level: 1.10, budget_usd_month: 5000.0}}
-  - {{name: Circle, strategy: rule, level: 1.00}}
-  - {{name: Norton, strategy: random, level: 0.80}}
-  - {{name: Net Nanny, strategy: lognormal, level: 1.15}}
+  - {{name: Qustodio, strategy: lognormal, level: 1.25}}
+  - {{name: Bark, strategy: lognormal, level: 1.05, budget_usd_month: 5000.0}}
+  - {{name: Circle, strategy: rule, level: 0.90}}
+  - {{name: Norton, strategy: random, level: 1.10}}
+  - {{name: Net Nanny, strategy: lognormal, level: 1.05}}
 
 conversion:
   purchase_lag:   # from deciding to paying
