@@ -6,17 +6,11 @@ keys are enforced: the caller has switched them off before the transaction (insi
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import context
 
-from gaelp_sim.store.tables import METADATA
-
-
-def ours(_object: Any, name: str | None, kind: str, _reflected: bool, _compare_to: Any) -> bool:
-    """Leave a run's partitions out of comparisons: they belong to data, not to the schema."""
-    return not (kind == "table" and name is not None and name.rpartition("_r")[2].isdigit())
+from gaelp_sim.store.migrate import no_partition
+from gaelp_sim.store.tables import metadata_for
 
 
 def run() -> None:
@@ -24,10 +18,10 @@ def run() -> None:
     connection: sa.Connection = context.config.attributes["connection"]
     context.configure(
         connection=connection,
-        target_metadata=METADATA,
+        target_metadata=metadata_for(connection.dialect.name),
         render_as_batch=True,
         compare_type=True,
-        include_object=ours,
+        include_object=no_partition,
         transaction_per_migration=False,
     )
     with context.begin_transaction():

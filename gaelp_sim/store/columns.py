@@ -85,7 +85,9 @@ def _typed(layout: TableLayout, column: Column, given: NumberColumn | ObjectColu
 def _blobs(given: ObjectColumn) -> np.ndarray | list[bytes]:
     if isinstance(given, np.ndarray) and given.ndim == 2:
         return np.ascontiguousarray(given).view(np.uint8).reshape(len(given), -1)
-    return [bytes(blob) for blob in given]
+    if any(isinstance(blob, str) for blob in given):
+        raise ValueError("text where bytes belong")
+    return [bytes(blob) for blob in given]  # type: ignore[arg-type]
 
 
 def _doubles(layout: TableLayout, column: Column, array: np.ndarray) -> np.ndarray:
@@ -124,8 +126,8 @@ def _sortable(column: np.ndarray | list[bytes] | list[str]) -> np.ndarray:
 
 def _pick(column: np.ndarray | list[bytes] | list[str], order: np.ndarray) -> np.ndarray | list[bytes] | list[str]:
     if isinstance(column, np.ndarray):
-        return column[order]
-    return [column[position] for position in order.tolist()]  # type: ignore[return-value]
+        return np.asarray(column[order])
+    return [column[position] for position in order.tolist()]
 
 
 def blob_list(column: np.ndarray | list[bytes] | list[str]) -> list[bytes] | list[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gaelp_sim.store.columns import Rows
-from gaelp_sim.store.layout import LAYOUTS, SIMULATION_TABLES, ColumnKind
+from gaelp_sim.store.layout import SIMULATION_TABLES
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(29)
@@ -41,7 +41,7 @@ def _prints(rows: Rows, names: tuple[str, ...]) -> np.ndarray:
     return prints
 
 
-def _mix(prints: np.ndarray, words: np.ndarray) -> None:
+def _mix(prints: np.ndarray, words: np.ndarray | np.uint64) -> None:
     np.bitwise_xor(prints, words, out=prints)
     np.multiply(prints, _MULTIPLIER, out=prints)
     np.bitwise_xor(prints, prints >> _SHIFT, out=prints)
@@ -126,7 +126,3 @@ def chain_link(previous: bytes, hour: int, rows: int, digests: bytes, state_hash
     """The hash chain's next value, SHA-256 (32 bytes) over everything a checkpoint says."""
     head = hour.to_bytes(8, "little", signed=True) + rows.to_bytes(8, "little")
     return hashlib.sha256(previous + head + digests + state_hash).digest()
-
-
-BLOB_KINDS = (ColumnKind.BYTES, ColumnKind.TEXT)
-assert set(SIMULATION_TABLES) <= set(LAYOUTS)

@@ -50,11 +50,13 @@ class Link:
 
     def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Every row of a query."""
-        return self.execute(sql, parameters).fetchall()
+        rows: list[tuple[Any, ...]] = self.execute(sql, parameters).fetchall()
+        return rows
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """The first row of a query, or None."""
-        return self.execute(sql, parameters).fetchone()
+        row: tuple[Any, ...] | None = self.execute(sql, parameters).fetchone()
+        return row
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class Database:
             with _transaction(raw, "BEGIN" if self.dialect == "sqlite" else None):
                 if self.dialect == "postgresql":
                     raw.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    raw.execute("SET LOCAL work_mem = '128MB'")  # whole tables are sorted by their key
                 yield Link(self.dialect, raw)
 
     @contextmanager
@@ -177,6 +180,11 @@ def _sqlite_engine(parsed: sa.URL, *, must_exist: bool) -> sa.Engine:
             raw.execute("PRAGMA journal_mode=WAL")
         raw.execute(f"PRAGMA synchronous={synchronous}")
         raw.execute(f"ATTACH ':memory:' AS {SCHEMA}")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        # For those who use the engine itself: the driver begins nothing by itself, so each row would be a transaction.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 

@@ -62,16 +62,7 @@ def begin(link: Link, record: RunRecord) -> RunRecord:
     (run_key,) = link.all(sql, [getattr(fresh, name) for name in names])[0]
     root = run_key if record.root_run_key < 0 else record.root_run_key
     link.execute("UPDATE run SET root_run_key = ? WHERE run_key = ?", (root, run_key))
-    if link.dialect == "postgresql":
-        _add_partitions(link, run_key)
     return replace(fresh, run_key=run_key, root_run_key=root)
-
-
-def _add_partitions(link: Link, run_key: int) -> None:
-    for layout in LAYOUTS.values():
-        if layout.large:
-            name = partition_name(layout, run_key)
-            link.execute(f"CREATE TABLE {name} PARTITION OF {layout.name} FOR VALUES IN ({run_key:d})")
 
 
 def claim(link: Link, run: RunRecord, url: str) -> RunRecord:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,18 +48,19 @@ def differences(url: str) -> list[Any]:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    from gaelp_sim.store.tables import METADATA
+    from gaelp_sim.store.tables import metadata_for
 
     database = connect(url, must_exist=True)
     try:
         with database.engine.connect() as connection:
-            options = {"compare_type": True, "include_object": _no_partition}
-            return list(compare_metadata(MigrationContext.configure(connection, opts=options), METADATA))
+            options = {"compare_type": True, "include_object": no_partition}
+            return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata_for(database.dialect)))
     finally:
         database.close()
 
 
-def _no_partition(_object: Any, name: str | None, kind: str, _reflected: bool, _compare_to: Any) -> bool:
+def no_partition(_object: Any, name: str | None, kind: str, _reflected: bool, _compare_to: Any) -> bool:
+    """Leave the runs' partitions out of Alembic's comparisons: they belong to data, not to the schema."""
     return not (kind == "table" and name is not None and name.rpartition("_r")[2].isdigit())
 
 
@@ -98,7 +100,6 @@ def _migrating(database: Database) -> Iterator[sa.Connection]:
         raw: Any = connection.connection.driver_connection
         if database.dialect == "sqlite":
             raw.execute("PRAGMA foreign_keys=OFF")  # inside the transaction it would do nothing
-            raw.execute("BEGIN IMMEDIATE")  # the driver is told to begin nothing by itself
         try:
             with connection.begin():
                 yield connection
@@ -118,9 +119,7 @@ def _config(connection: sa.Connection) -> Config:
 
 def scripts_folder() -> Path:
     """Where the migration scripts are installed."""
-    import gaelp_sim.migrations
-
-    return Path(gaelp_sim.migrations.__file__ or "").parent
+    return Path(import_module("gaelp_sim.migrations").__file__ or "").parent
 
 
 def _check_references(link: Link, database: Database) -> None:

@@ -68,13 +68,13 @@ def _create(link: Link) -> None:
 
 def create_tables_sql(dialect: str) -> list[str]:
     """The statements that make every table, parents first."""
-    from sqlalchemy.dialects import postgresql, sqlite
+    from sqlalchemy.dialects import registry
     from sqlalchemy.schema import CreateTable
 
-    from gaelp_sim.store.tables import METADATA
+    from gaelp_sim.store.tables import metadata_for
 
-    target = sqlite.dialect() if dialect == "sqlite" else postgresql.dialect()  # type: ignore[no-untyped-call]
-    return [str(CreateTable(table).compile(dialect=target)).strip() for table in METADATA.sorted_tables]
+    target = registry.load(dialect)()
+    return [str(CreateTable(table).compile(dialect=target)).strip() for table in metadata_for(dialect).sorted_tables]
 
 
 def create_views(link: Link) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
-from gaelp_sim.store.layout import LAYOUTS, SIMULATION_TABLES, ColumnKind, TableLayout
-
-__all__ = ["METADATA", "RUN_TABLE", "SIMULATION_TABLES"]
+from gaelp_sim.store.layout import LAYOUTS, ColumnKind, TableLayout
 
 NAMING_CONVENTION = {
     "ix": "ix_%(column_0_label)s",
@@ -17,50 +17,64 @@ NAMING_CONVENTION = {
     "pk": "pk_%(table_name)s",
 }
 
-METADATA = sa.MetaData(naming_convention=NAMING_CONVENTION)
-
 # STRICT refuses SQLAlchemy's own type names on SQLite, hence the variants. Postgres sorts text by locale unless told,
 # which would order rows differently from SQLite's bytes.
-_SMALL = sa.SmallInteger().with_variant(sa.Integer, "sqlite")
 _INT = sa.Integer()
 _BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
-_DOUBLE = sa.Double().with_variant(sa.REAL, "sqlite")
-_BYTES = sa.LargeBinary()
-_TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
-
-_TYPES = {
-    ColumnKind.SMALL: _SMALL,
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+_TYPES: dict[ColumnKind, sa.types.TypeEngine[Any]] = {
+    ColumnKind.SMALL: sa.SmallInteger().with_variant(sa.Integer, "sqlite"),
     ColumnKind.INT: _INT,
     ColumnKind.BIG: _BIG,
-    ColumnKind.DOUBLE: _DOUBLE,
-    ColumnKind.BYTES: _BYTES,
+    ColumnKind.DOUBLE: sa.Double().with_variant(sa.REAL, "sqlite"),
+    ColumnKind.BYTES: sa.LargeBinary(),
     ColumnKind.TEXT: _TEXT,
 }
 
+_RUN_COLUMNS = """
+    run_id:text label:text scenario_name:text scenario_text:text scenario_hash:text overrides:text seed:big people:int
+    days:int worlds:int cells:int log:text policy:text currency:text start_s:big start_hour:int end_hour:int
+    hours_done:int parent_run_key:int root_run_key:int status:text engine_version:text python_version:text
+    numpy_version:text torch_version:text cpu_features:text created_at:text finished_at:text writer_pid:int
+    writer_host:text writer_token:text summary:text
+"""
 
-def _text(name: str) -> sa.Column[str]:
-    return sa.Column(name, _TEXT, nullable=False)
+
+@cache
+def metadata_for(dialect: str) -> sa.MetaData:
+    """Every table as it is on `sqlite` or `postgresql`; one dialect only, since naming an option of the other loads it."""
+    metadata = sa.MetaData(naming_convention=NAMING_CONVENTION)
+    _add_run_table(metadata, dialect)
+    for layout in LAYOUTS.values():
+        _add_table(metadata, layout, dialect)
+    return metadata
 
 
-def _int(name: str) -> sa.Column[int]:
-    return sa.Column(name, _INT, nullable=False)
+def _add_run_table(metadata: sa.MetaData, dialect: str) -> None:
+    pairs = (word.split(":") for word in _RUN_COLUMNS.split())
+    columns: list[sa.Column[Any]] = [sa.Column(name, _TYPES[ColumnKind(kind)], nullable=False) for name, kind in pairs]
+    # AUTOINCREMENT: the key of a deleted run is never given out again
+    options: dict[str, Any] = {"sqlite_strict": True, "sqlite_autoincrement": True} if dialect == "sqlite" else {}
+    key: sa.Column[int] = sa.Column("run_key", _INT, primary_key=True, autoincrement=True)
+    sa.Table("run", metadata, key, *columns, sa.UniqueConstraint("run_id"), **options)
 
 
-RUN_TABLE = sa.Table(
-    "run",
-    METADATA,
-    sa.Column("run_key", _INT, primary_key=True, autoincrement=True),
-    _text("run_id"), _text("label"), _text("scenario_name"), _text("scenario_text"), _text("scenario_hash"),
-    _text("overrides"), sa.Column("seed", _BIG, nullable=False), _int("people"), _int("days"), _int("worlds"),
-    _int("cells"), _text("log"), _text("policy"), _text("currency"), sa.Column("start_s", _BIG, nullable=False),
-    _int("start_hour"), _int("end_hour"), _int("hours_done"), _int("parent_run_key"), _int("root_run_key"),
-    _text("status"), _text("engine_version"), _text("python_version"), _text("numpy_version"), _text("torch_version"),
-    _text("cpu_features"), _text("created_at"), _text("finished_at"), _int("writer_pid"), _text("writer_host"),
-    _text("writer_token"), _text("summary"),
-    sa.UniqueConstraint("run_id"),
-    sqlite_strict=True,
-    sqlite_autoincrement=True,  # the key of a deleted run is never given out again
-)
+def _add_table(metadata: sa.MetaData, layout: TableLayout, dialect: str) -> None:
+    run_key: sa.Column[int] = sa.Column("run_key", _INT, primary_key=True, autoincrement=False)
+    key: list[sa.Column[Any]] = [
+        sa.Column(column.name, _TYPES[column.kind], primary_key=True, autoincrement=False) for column in layout.key
+    ]
+    values: list[sa.Column[Any]] = [
+        sa.Column(column.name, _TYPES[column.kind], nullable=False) for column in layout.values
+    ]
+    options = _options(layout, dialect)
+    sa.Table(layout.name, metadata, run_key, *key, *values, *_constraints(layout), **options)
+
+
+def _options(layout: TableLayout, dialect: str) -> dict[str, Any]:
+    if dialect == "sqlite":
+        return {"sqlite_strict": True, "sqlite_with_rowid": False}
+    return {"postgresql_partition_by": "LIST (run_key)"} if layout.large else {}
 
 
 def _constraints(layout: TableLayout) -> list[sa.Constraint]:
@@ -71,21 +85,3 @@ def _constraints(layout: TableLayout) -> list[sa.Constraint]:
         # Large tables carry no declared foreign key: it would cost more than the write itself; `verify` checks them.
         constraints.append(sa.ForeignKeyConstraint(["run_key"], ["run.run_key"], ondelete="CASCADE"))
     return constraints
-
-
-def _add_table(layout: TableLayout) -> sa.Table:
-    key = [sa.Column(c.name, _TYPES[c.kind], primary_key=True, autoincrement=False) for c in layout.key]
-    values = [sa.Column(c.name, _TYPES[c.kind], nullable=False) for c in layout.values]
-    return sa.Table(
-        layout.name,
-        METADATA,
-        sa.Column("run_key", _INT, primary_key=True, autoincrement=False),
-        *key, *values, *_constraints(layout),
-        sqlite_strict=True,
-        sqlite_with_rowid=False,
-        postgresql_partition_by="LIST (run_key)" if layout.large else None,
-    )
-
-
-for _layout in LAYOUTS.values():
-    _add_table(_layout)

@@ -7,9 +7,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from gaelp_sim.errors import CorruptStoreError
 from gaelp_sim.store import lifecycle
-from gaelp_sim.store.columns import Rows
+from gaelp_sim.store.columns import NumberColumn, ObjectColumn, Rows
 from gaelp_sim.store.digests import KnownRows, TableSums, chain_link, row_prints, total
 from gaelp_sim.store.encode import insert_rows
 from gaelp_sim.store.engines import Database, Link
@@ -45,9 +47,8 @@ def write_names(link: Link, run: RunRecord, names: Mapping[str, list[str]]) -> P
     """Store the scenario's names with their codes (positions in each list); returns the run's first position."""
     kinds = [kind for kind, listed in names.items() for _ in listed]
     codes = [code for listed in names.values() for code in range(len(listed))]
-    import numpy as np
-
-    columns = {"kind": kinds, "code": np.array(codes, dtype=np.int64), "name": [n for all_ in names.values() for n in all_]}
+    flat = [name for listed in names.values() for name in listed]
+    columns: dict[str, NumberColumn | ObjectColumn] = {"kind": kinds, "code": np.array(codes, np.int64), "name": flat}
     rows = Rows.of(LAYOUTS["name"], columns)
     insert_rows(link, run.run_key, rows)
     return Position(genesis(run), TableSums().after(rows))

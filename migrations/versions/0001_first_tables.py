@@ -8,27 +8,28 @@ Revises:
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
-_TYPES = {
+_TYPES: dict[str, sa.types.TypeEngine[Any]] = {
     "small": sa.SmallInteger().with_variant(sa.Integer, "sqlite"),
     "int": sa.Integer(),
     "big": sa.BigInteger().with_variant(sa.Integer, "sqlite"),
     "double": sa.Double().with_variant(sa.REAL, "sqlite"),
     "bytes": sa.LargeBinary(),
-    "text": sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql"),
+    "text": sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
 }
 
 _RUN = (
-    "run_id:text label:text scenario_name:text scenario_text:text scenario_hash:text overrides:text seed:big people:int "
-    "days:int worlds:int cells:int log:text policy:text currency:text start_s:big start_hour:int end_hour:int "
+    "run_id:text label:text scenario_name:text scenario_text:text scenario_hash:text overrides:text seed:big "
+    "people:int days:int worlds:int cells:int log:text policy:text currency:text start_s:big start_hour:int end_hour:int "
     "hours_done:int parent_run_key:int root_run_key:int status:text engine_version:text python_version:text "
     "numpy_version:text torch_version:text cpu_features:text created_at:text finished_at:text writer_pid:int "
     "writer_host:text writer_token:text summary:text"
@@ -164,7 +165,7 @@ def _create(table: str, text: str) -> None:
     )
 
 
-def _columns(text: str) -> list[sa.Column[object]]:
+def _columns(text: str) -> list[sa.Column[Any]]:
     pairs = (word.split(":") for word in text.split())
     return [sa.Column(name, _TYPES[kind], autoincrement=False, nullable=False) for name, kind in pairs]
 

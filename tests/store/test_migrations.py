@@ -12,7 +12,7 @@ from gaelp_sim.store import Store
 from gaelp_sim.store.engines import connect
 from gaelp_sim.store.migrate import _migrating, current, differences, downgrade, scripts_folder, upgrade
 from gaelp_sim.store.schema_version import HEAD
-from gaelp_sim.store.tables import METADATA
+from gaelp_sim.store.tables import metadata_for
 
 
 def described(url: str) -> dict[str, object]:
@@ -59,7 +59,7 @@ def test_migrated_equals_fresh(db_url: str) -> None:
 def test_every_table_of_the_program_is_made(db_url: str) -> None:
     made_by_hand(db_url)
     upgrade(db_url)
-    assert set(METADATA.tables) | {"alembic_version"} == set(described(db_url))
+    assert set(metadata_for("sqlite").tables) | {"alembic_version"} == set(described(db_url))
     assert current(db_url) == HEAD
 
 
@@ -69,7 +69,7 @@ def test_tables_are_strict_and_clustered(sqlite_url: str) -> None:
     with engine.connect() as connection:
         rows = connection.exec_driver_sql("PRAGMA table_list").fetchall()
     engine.dispose()
-    listed = {row[1]: (row[4], row[5]) for row in rows if row[1] in METADATA.tables}
+    listed = {row[1]: (row[4], row[5]) for row in rows if row[1] in metadata_for("sqlite").tables}
     assert listed.pop("run") == (0, 1)
     assert set(listed.values()) == {(1, 1)}
 
