@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -113,19 +114,16 @@ def core(url: str, table: str, days: int, count: int) -> Timed:
     """SQLAlchemy Core `insert()` of dictionaries."""
     import sqlalchemy as sa
 
-    from gaelp_sim.store.tables import metadata_for
-
-    return _dictionaries(url, table, days, count, lambda c, rows: c.execute(sa.insert(metadata_for(url.partition("+")[0].partition(":")[0]).tables[table]), rows))
+    target = _sqlalchemy_table(url, table)
+    return _dictionaries(url, table, days, count, lambda connection, rows: connection.execute(sa.insert(target), rows))
 
 
 def orm(url: str, table: str, days: int, count: int) -> Timed:
     """SQLAlchemy ORM: `Session.add_all` of mapped objects (its unit of work, in bulk mode)."""
     from sqlalchemy.orm import Session, registry
 
-    from gaelp_sim.store.tables import metadata_for
-
     mapped = type("Mapped", (), {})
-    registry().map_imperatively(mapped, metadata_for(url.partition("+")[0].partition(":")[0]).tables[table])
+    registry().map_imperatively(mapped, _sqlalchemy_table(url, table))
 
     def insert(connection: object, rows: list[dict[str, object]]) -> None:
         with Session(connection) as session:  # type: ignore[arg-type]
@@ -133,6 +131,12 @@ def orm(url: str, table: str, days: int, count: int) -> Timed:
             session.flush()
 
     return _dictionaries(url, table, days, count, insert)
+
+
+def _sqlalchemy_table(url: str, table: str) -> Any:
+    from gaelp_sim.store.tables import metadata_for
+
+    return metadata_for("sqlite" if url.startswith("sqlite") else "postgresql").tables[table]
 
 
 def _dictionaries(url: str, table: str, days: int, count: int, insert: Callable[..., object]) -> Timed:

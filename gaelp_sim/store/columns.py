@@ -21,7 +21,10 @@ _LIMITS = {
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one table in key order: int64 and float64 arrays, lists of bytes or text, blobs of one width as (n, w) uint8."""
+    """Rows of one table in key order.
+
+    Numbers are int64 or float64 arrays (n,), bytes and text lists of n; blobs of one width may be an (n, w) uint8 array.
+    """
 
     layout: TableLayout
     columns: dict[str, np.ndarray | list[bytes] | list[str]]

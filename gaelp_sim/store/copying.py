@@ -80,7 +80,9 @@ def _pieces(rows: Rows) -> list[list[str]]:
 def _fixed_piece(rows: Rows, names: list[str], run_key: int | None) -> np.ndarray:
     """A structured array: each value behind its length in bytes, and the row's head before the first."""
     kinds = {column.name: column.kind for column in rows.layout.columns}
-    fields: list[tuple[Any, ...]] = [] if run_key is None else [("head", ">i2"), ("head_length", ">i4"), ("head_key", ">i4")]
+    fields: list[tuple[Any, ...]] = []
+    if run_key is not None:
+        fields = [("head", ">i2"), ("head_length", ">i4"), ("head_key", ">i4")]
     for name in names:
         column = rows.columns[name]
         fields.append((f"{name}_length", ">i4"))

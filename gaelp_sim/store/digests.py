@@ -1,7 +1,7 @@
 """Fingerprints of rows: 64 bits a row, summed per table, so that stored rows can be held against what was committed.
 
 A sum does not depend on order and can be carried from commit to commit; a row that is replaced leaves the sum
-before its successor enters. Every step of the mixing is a bijection, so a change in one value always changes the row's print.
+before its successor enters. Every step of the mixing is a bijection: another number in one column is another print.
 """
 
 from __future__ import annotations

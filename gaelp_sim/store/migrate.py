@@ -54,7 +54,8 @@ def differences(url: str) -> list[Any]:
     try:
         with database.engine.connect() as connection:
             options = {"compare_type": True, "include_object": no_partition}
-            return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata_for(database.dialect)))
+            context = MigrationContext.configure(connection, opts=options)
+            return list(compare_metadata(context, metadata_for(database.dialect)))
     finally:
         database.close()
 
