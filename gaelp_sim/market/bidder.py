@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,13 +52,18 @@ class Bidder(Protocol):
 
 
 def checked_bids(name: str, bids: Bids, n: int) -> Ints:
-    """The bids as int64 micros, or a BidderError that names bidder, value and rule."""
+    """The bids as int64 micros, or a BidderError that names bidder, value and rule; their range is checked together."""
     value = np.asarray(bids.bid_micros)
     if value.shape != (n,):
         raise BidderError(f"bidder {name}: bids have shape {value.shape}; one bid per opportunity ({n}) is needed")
     if not np.issubdtype(value.dtype, np.integer):
         raise BidderError(f"bidder {name}: bids are {value.dtype}; integer micros are needed")
-    if n and (value.min() < 0 or value.max() > BID_MICROS_MAX):
-        worst = value.min() if value.min() < 0 else value.max()
-        raise BidderError(f"bidder {name}: bid {worst} micros; bids lie in 0..{BID_MICROS_MAX}")
     return value.astype(np.int64, copy=False)
+
+
+def check_all(bids: Ints, names: Sequence[str]) -> None:
+    """Refuse bids outside 0..BID_MICROS_MAX: (bidders, n), one row a name."""
+    if bids.size and (bids.min() < 0 or bids.max() > BID_MICROS_MAX):
+        bidder = int(np.argmax(((bids < 0) | (bids > BID_MICROS_MAX)).any(axis=1)))
+        worst = bids[bidder].min() if bids[bidder].min() < 0 else bids[bidder].max()
+        raise BidderError(f"bidder {names[bidder]}: bid {worst} micros; bids lie in 0..{BID_MICROS_MAX}")

@@ -73,6 +73,11 @@ class Budgets:
     exhausted_s: Ints
     """(units, accounts), NONE while not exhausted"""
 
+    @property
+    def channels(self) -> int:
+        """Number of auction channels."""
+        return self.covers.shape[1]
+
     @staticmethod
     def of(accounts: list[Account], units: int, channels: int) -> Budgets:
         """Empty accounts: the controller fills them by leases."""
@@ -105,20 +110,24 @@ class Spent:
     clicked: Bools
 
 
-def clear_within_budgets(budgets: Budgets, this: Round, clear: Callable[[Ints], Spent]) -> Spent:
+def clear_within_budgets(budgets: Budgets, this: Round, clear: Callable[[Ints], Spent]) -> tuple[Spent, Ints]:
     """Clear a round so that no account is ever overspent by a micro, and book the charges.
 
     clear: from bids (bidders, n) to winners and charges; called again after each drop
     Rows of `this` are in clearing order within each unit, units ascending.
+    Returns the outcome and the charges by (unit, channel, bidder).
     """
-    _silence(budgets, this)
-    spent = clear(this.bids)
-    if len(budgets.advertiser):
-        while (over := _overdrawn(budgets, this, spent)).any():
-            _drop_first(budgets, this, spent, over)
-            spent = clear(this.bids)
-        budgets.left_micros -= _by_account(budgets, this, spent)
-    return spent
+    if budgets.dropped.any():
+        _silence(budgets, this)
+    while True:
+        spent = clear(this.bids)
+        sums = _sums(budgets, this, spent)
+        drawn = (sums[:, :, budgets.advertiser] * budgets.covers.T).sum(axis=1)
+        over = drawn > budgets.left_micros
+        if not over.any():
+            budgets.left_micros -= drawn
+            return spent, sums
+        _drop_first(budgets, this, spent, over)
 
 
 def _silence(budgets: Budgets, this: Round) -> None:
@@ -131,21 +140,14 @@ def _remove(budgets: Budgets, this: Round, account: int, rows: Bools) -> None:
     this.bids[budgets.advertiser[account], covered] = 0
 
 
-def _by_account(budgets: Budgets, this: Round, spent: Spent) -> Ints:
-    """Charges of the round by (unit, account)."""
-    units = len(budgets.left_micros)
-    channels = budgets.covers.shape[1]
-    bidders = len(this.bids)
-    sold = spent.charge_micros > 0
-    place = (this.unit * channels + this.channel)[None, :] * bidders + spent.winner
+def _sums(budgets: Budgets, this: Round, spent: Spent) -> Ints:
+    """Charges of the round by (unit, channel, bidder)."""
+    units, channels, bidders = len(budgets.left_micros), budgets.channels, len(this.bids)
+    # An unsold slot has winner -1 and charge 0: it adds nothing, wherever it lands.
+    place = (this.unit * channels + this.channel) * bidders + np.maximum(spent.winner, 0)
     # Sums below 2**53 micros (9 billion units of money) are exact as floats.
-    sums = np.bincount(place[sold], weights=spent.charge_micros[sold], minlength=units * channels * bidders)
-    by_bidder = sums.reshape(units, channels, bidders)[:, :, budgets.advertiser]
-    return (by_bidder * budgets.covers.T[None]).sum(axis=1).astype(np.int64)
-
-
-def _overdrawn(budgets: Budgets, this: Round, spent: Spent) -> Bools:
-    return _by_account(budgets, this, spent) > budgets.left_micros
+    sums = np.bincount(place.ravel(), weights=spent.charge_micros.ravel(), minlength=units * channels * bidders)
+    return sums.astype(np.int64).reshape(units, channels, bidders)
 
 
 def _drop_first(budgets: Budgets, this: Round, spent: Spent, over: Bools) -> None:

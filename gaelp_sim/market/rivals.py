@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gaelp_sim.draws import normal_quantile
-from gaelp_sim.events import NONE, Bids, Floats, Opportunities, Outcomes, Statistics
+from numpy.typing import NDArray
+
+from gaelp_sim.draws import Words, normal_quantile
+from gaelp_sim.events import NONE, Bids, Floats, Ints, Opportunities, Outcomes, Statistics
 from gaelp_sim.market.bidder import Moment
 from gaelp_sim.scenario.schema import Rival, Scenario
 from gaelp_sim.units import micros
@@ -76,6 +78,32 @@ class TableRival:
 
     def update(self, statistics: Statistics) -> None:
         """Nothing to update."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Several table rivals bidding at once: the same bids as one by one, in a fifth of the array calls."""
+
+    level_micros: Floats
+    """(rivals, signals)"""
+    multiples: Floats
+    """(rivals * 2**16,)"""
+    offset: NDArray[np.uint32]
+    """(rivals, 1): where each one's table begins"""
+
+    @staticmethod
+    def of(rivals: list[TableRival]) -> Panel:
+        """Stack the rivals' tables."""
+        offset = (np.arange(len(rivals), dtype=np.uint32) << np.uint32(_TABLE_BITS))[:, None]
+        tables = [rival.multiples for rival in rivals]
+        return Panel(np.stack([rival.level_micros for rival in rivals]), np.concatenate(tables), offset)
+
+    def bid(self, opportunities: Opportunities, price_factor: Floats, luck: Words) -> Ints:
+        """Bids of all, int64 (rivals, n); luck: (rivals, n)."""
+        multiple = self.multiples[(luck >> np.uint32(32 - _TABLE_BITS)) + self.offset]
+        multiple *= self.level_micros[:, opportunities.signal]
+        multiple *= price_factor[opportunities.unit]
+        return multiple.astype(np.int64)
 
 
 def _defence(scenario: Scenario) -> Floats:

@@ -98,8 +98,17 @@ def observe(memory: Memory, context: Context, *, full: bool = False) -> NDArray[
 
     full: the truth in the latent columns (needs `context.truth`) in place of the advertiser's estimates.
     """
-    beliefs, second = memory.beliefs, context.second
-    records = memory.take(context.rows * SLOTS + context.slots)
+    return observe_records(memory.take(context.rows * SLOTS + context.slots), context, memory.beliefs, full=full)
+
+
+def observe_records(
+    records: Records, context: Context, beliefs: Beliefs, *, full: bool = False
+) -> NDArray[np.float32]:
+    """Observe opportunities by what was remembered of their users at the time: `records` (n,), as `memory.take` gives.
+
+    For features that are only logged: many rounds at once cost a fraction of round by round.
+    """
+    second = context.second
     factors = decay(np.maximum(second - records["recent_s"], 0), beliefs)
     weights = _remembered(records, factors[2])
     # One feature a row while it is worked out: numpy fills and bounds long rows fastest.

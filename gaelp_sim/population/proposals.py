@@ -116,68 +116,38 @@ def _poisson(luck: Floats, mean: Floats, unit: NDArray[np.int32]) -> Ints:
     return counts
 
 
-def empty_proposals() -> Proposals:
-    """No proposals at all."""
-    none = np.zeros(0, dtype=np.int64)
-    words = np.zeros(0, dtype=np.uint32)
-    return Proposals(none, none, none.astype(np.int16), np.zeros(0), words, words)
-
-
-@dataclass
+@dataclass(frozen=True)
 class DayPlan:
-    """The proposals of a day, cut by hour; people who become active are added for the hours still to come."""
+    """The proposals of a day, cut by hour."""
 
     day: int
     proposals: Proposals
     edges: Ints
     """(25,): proposals of hour h stand at edges[h]:edges[h + 1]"""
-    late: list[Proposals]
-    planned: NDArray[np.bool_]
-    """Per person: True once the active layer has been evaluated today."""
 
     def of_hour(self, hour: int) -> Proposals:
-        """Every proposal known for this hour of the day, unordered within it."""
-        part = slice(int(self.edges[hour]), int(self.edges[hour + 1]))
-        parts = [Proposals(**self.proposals.take(part))] + [_within(late, self.day, hour) for late in self.late]
-        return concatenated([part for part in parts if len(part)])
+        """Every proposal of this hour of the day, unordered within it."""
+        return Proposals(**self.proposals.take(slice(int(self.edges[hour]), int(self.edges[hour + 1]))))
 
 
 def plan_day(proposer: Proposer, people: People, day: int, traffic: Floats) -> DayPlan:
-    """Draw a day's proposals for everyone: the quiet layer for all, the active one for those who need it."""
+    """Draw a day's proposals: the quiet layer for all, the active one for whoever may come to need it.
+
+    A quiet person can become active today only through a quiet proposal, so those without one are left out.
+    """
     everyone = np.arange(len(people))
-    planned = people.needs_active_layer()
     quiet = proposer.propose(people, everyone, day, traffic, active=False)
-    active = proposer.propose(people, np.flatnonzero(planned), day, traffic, active=True)
+    needed = people.needs_active_layer()
+    needed[quiet.row] = True
+    active = proposer.propose(people, np.flatnonzero(needed), day, traffic, active=True)
     both = concatenated([quiet, active])
     hour = ((both.second - day * SECONDS_PER_DAY) // SECONDS_PER_HOUR).astype(np.uint8)
     order = np.argsort(hour, kind="stable")
     edges = np.concatenate([[0], np.cumsum(np.bincount(hour, minlength=HOURS_PER_DAY))])
-    return DayPlan(day, Proposals(**both.take(order)), edges, [], planned)
-
-
-def add_newly_active(plan: DayPlan, proposer: Proposer, people: People, traffic: Floats, hour: int) -> None:
-    """Evaluate the active layer of people who became active in `hour` of the day, for the hours after it."""
-    rows = np.flatnonzero(people.needs_active_layer() & ~plan.planned)
-    if not len(rows):
-        return
-    plan.planned[rows] = True
-    proposals = proposer.propose(people, rows, plan.day, traffic, active=True)
-    later = proposals.second >= plan.day * SECONDS_PER_DAY + (hour + 1) * SECONDS_PER_HOUR
-    if later.any():
-        plan.late.append(Proposals(**proposals.take(later)))
+    return DayPlan(day, Proposals(**both.take(order)), edges)
 
 
 def concatenated(parts: list[Proposals]) -> Proposals:
     """Several bundles of proposals as one."""
-    if not parts:
-        return empty_proposals()
-    if len(parts) == 1:
-        return parts[0]
-    names = list(parts[0].take(slice(0, 0)))
+    names = list(vars(parts[0]))
     return Proposals(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
-
-
-def _within(proposals: Proposals, day: int, hour: int) -> Proposals:
-    start = day * SECONDS_PER_DAY + hour * SECONDS_PER_HOUR
-    keep = (proposals.second >= start) & (proposals.second < start + SECONDS_PER_HOUR)
-    return Proposals(**proposals.take(keep))

@@ -14,6 +14,9 @@ from gaelp_sim.scenario.schema import Channel, Scenario, Signal, StageRates
 
 Codes = NDArray[np.int16]
 
+# Plain integers: looking a member up in an enum costs more than the shift.
+_DESKTOP, _TABLET = int(DeviceKind.DESKTOP), int(DeviceKind.TABLET)
+
 
 @dataclass(frozen=True)
 class Sessions:
@@ -48,13 +51,15 @@ class Sessions:
         Source: notes on users, section 1.2: the odds from mobile to desktop rise towards INTENT.
         """
         place = uniform(luck)
-        move = place >= self.stays
+        device = last.copy()
+        moving = np.flatnonzero(place >= self.stays)
+        place, owned = place[moving], owned[moving]
         mobile = 1.0
-        desktop = self.desktop_weight[stage] * (owned >> DeviceKind.DESKTOP & 1)
-        tablet = self.tablet_weight * (owned >> DeviceKind.TABLET & 1)
+        desktop = self.desktop_weight[stage[moving]] * (owned >> _DESKTOP & 1)
+        tablet = self.tablet_weight * (owned >> _TABLET & 1)
         share = (place - self.stays) / max(1.0 - self.stays, 1e-12) * (mobile + desktop + tablet)
-        chosen = (share >= mobile).astype(np.int8) + (share >= mobile + desktop)
-        return np.where(move, chosen, last).astype(np.int8)
+        device[moving] = (share >= mobile).astype(np.int8) + (share >= mobile + desktop)
+        return device
 
     def signal(self, channel: Codes, segment: NDArray[np.int8], stage: NDArray[np.int8], luck: Words) -> Codes:
         """Query class or audience signal of each opportunity, by channel, stage and crisis."""

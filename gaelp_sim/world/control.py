@@ -6,7 +6,7 @@ statistics. Everything is an integer or is computed from integers summed in cell
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import numpy as np
@@ -73,6 +73,8 @@ class Controller:
     fast: Floats
     """(worlds, 2): moving averages of the price index and the win rate over a day"""
     slow: Floats
+    _sheets: list[tuple[int, Ints, Ints]] = field(default_factory=list)
+    _leased: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     @staticmethod
     def of(model: Model, worlds: Ints, unit_world: Ints, unit_people: Ints) -> Controller:
@@ -87,21 +89,25 @@ class Controller:
             np.zeros(n, dtype=np.int64), averages, averages.copy(),
         )
 
-    def begin_hour(self, hour: int, log: Log) -> Orders:
+    def begin_hour(self, hour: int) -> Orders:
         """Refill accounts that are due, lease what is left by people, write the bid sheet."""
         refilled = self._refill(hour)
-        whole = np.bincount(self.unit_world, weights=self.unit_people, minlength=len(self.worlds)).astype(np.int64)
-        left = self.left_micros[self.unit_world]
-        share = self.unit_people[:, None], whole[self.unit_world][:, None]
         cut = self.model.scenario.cells > 1
-        # In whole parts first: micros x people would leave 64 bits on large budgets.
-        lease = left // share[1] * share[0] + left % share[1] * share[0] // share[1] if cut else left
+        lease = self._shares() if cut else self.left_micros[self.unit_world]
         again = (lease > 0) if cut else np.broadcast_to(refilled, lease.shape)
         multiplier = self._multiplier(hour)
-        self._write_sheet(hour, multiplier, log)
+        self._sheets.append((hour, multiplier, self._left_ours()))
         standing = {name: column[self.unit_world] for name, column in self._standing(hour).items()}
         self._leased = lease
         return Orders(lease.copy(), again.copy(), multiplier[self.unit_world], standing)
+
+    def _shares(self) -> Ints:
+        """(units, accounts): each cell's share, by people, of what is left."""
+        whole = np.bincount(self.unit_world, weights=self.unit_people, minlength=len(self.worlds)).astype(np.int64)
+        left, people = self.left_micros[self.unit_world], self.unit_people[:, None]
+        everybody = whole[self.unit_world][:, None]
+        # In whole parts first: micros x people would leave 64 bits on large budgets.
+        return left // everybody * people + left % everybody * people // everybody
 
     def end_hour(self, report: Report) -> None:
         """Take unspent leases back and add up what the cells learned, in cell order."""
@@ -126,6 +132,7 @@ class Controller:
         if self.model.scenario.email:
             rows.append((US, len(self.model.scenario.us.campaigns), ours[:, -1]))
         rows += [(b, NONE, self.spent_day_micros[:, b].sum(axis=1)) for b in range(1, self.model.bidders)]
+        self._write_sheets(log)
         for advertiser, campaign, spent in rows:
             limit, exhausted = self._limit(advertiser, campaign)
             log.add("budget_day", {
@@ -176,15 +183,19 @@ class Controller:
             multiplier[:, covered] = np.minimum(multiplier[:, covered], pace[:, None])
         return multiplier
 
-    def _write_sheet(self, hour: int, multiplier: Ints, log: Log) -> None:
+    def _write_sheets(self, log: Log) -> None:
+        """The day's bid sheets as rows: level and bid by signal, what our accounts left for its channel."""
         prices = getattr(self.model.us, "price_micros", None)
-        if prices is None:
-            return
+        sheets, self._sheets = self._sheets, []
+        for hour, multiplier, left in sheets if prices is not None else ():
+            self._write_sheet(hour, multiplier, left, prices, log)
+
+    def _write_sheet(self, hour: int, multiplier: Ints, left: Ints, prices: Ints, log: Log) -> None:
         counts = [len(channel.signals) for channel in self.model.scenario.channels]
         channel = np.repeat(np.arange(self.model.channels), counts)
         worlds, signals = len(self.worlds), len(channel)
         bid = prices * multiplier[:, channel] // PPM
-        left = self._left_ours()[:, channel]
+        left = left[:, channel]
         log.add("bid_sheet", {
             "world_id": np.repeat(self.worlds, signals), "hour": full(worlds * signals, hour),
             "channel": np.tile(channel, worlds), "signal": np.tile(np.arange(signals), worlds),

@@ -159,7 +159,7 @@ class _Central:
         back = np.argsort(self.order)
         cuts = np.cumsum(self.sizes)[:-1]
         while self.hour < hour:
-            orders = self.controller.begin_hour(self.hour, self.log)
+            orders = self.controller.begin_hour(self.hour)
             for link, part in zip(self.pool.links, _split(orders, back, cuts), strict=True):
                 self.pool._send(link, part)
             reports = [self.pool._receive(link) for link in self.pool.links]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gaelp_sim.events import Proposals
-from gaelp_sim.population.proposals import add_newly_active, plan_day
+from gaelp_sim.population.proposals import plan_day
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 from gaelp_sim.world.control import Orders, Report
 from gaelp_sim.world.journeys import sweep_lost
@@ -29,7 +29,6 @@ def run_hour(stack: Stack, hour: int, orders: Orders) -> Report:
     ads = proposals.kind < stack.model.channels
     play_rounds(stack, hour, Proposals(**proposals.take(np.flatnonzero(ads))))
     play_moves(stack, Proposals(**proposals.take(np.flatnonzero(~ads))))
-    add_newly_active(stack.plan, stack.model.proposer, stack.people, stack.traffic, hour_of_day)
     if hour_of_day == HOURS_PER_DAY - 1:
         sweep_lost(stack, (hour + 1) * SECONDS_PER_HOUR)
     return stack.report()

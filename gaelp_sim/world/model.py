@@ -12,7 +12,7 @@ from gaelp_sim.events import NONE, FatigueFamily, Floats, Ints
 from gaelp_sim.market.auction import Rules
 from gaelp_sim.market.bidder import Bidder
 from gaelp_sim.market.budgets import Account, accounts_of
-from gaelp_sim.market.rivals import HOUR_POWER, TableRival
+from gaelp_sim.market.rivals import HOUR_POWER, Panel, TableRival
 from gaelp_sim.market.rule_policy import RulePolicy
 from gaelp_sim.observe.beliefs import Beliefs
 from gaelp_sim.population.kinds import Kinds, kinds_of
@@ -43,6 +43,13 @@ class Model:
     beliefs: Beliefs
     us: Bidder
     rivals: list[Bidder]
+    panel: Panel | None
+    """The rivals in one, where all of them bid by tables"""
+    bidder_names: list[str]
+    market_price_micros: Ints
+    """(signals,): median price to beat"""
+    quality_ranks: bool
+    several_slots: bool
     half_life_s: Floats
     """(LEVELS, 1): goodwill, rivals' goodwill, fatigue of both families"""
     goodwill_needed: NDArray[np.int8]
@@ -97,20 +104,23 @@ class Model:
 
 def model_of(scenario: Scenario, seed: int, us: Bidder | None = None) -> Model:
     """Compile a scenario; `us` bids for us in place of the default rule."""
+    rivals = [TableRival.of(scenario, rival) for rival in scenario.rivals]
     draws, kinds = Draws(seed), kinds_of(scenario)
     segments = scenario.population.segments
     names = [segment.name for segment in segments]
     crisis = [code for code, segment in enumerate(segments) if segment.crisis]
     local = np.array(scenario.curves.hour) / np.mean(scenario.curves.hour)
     utc = np.roll(local, -scenario.utc_offset_hours)
-    counts = np.cumsum([0] + [len(channel.signals) for channel in scenario.channels])
-    codes = [list(range(first, last)) for first, last in zip(counts[:-1], counts[1:], strict=True)]
     return Model(
         scenario, draws, kinds,
         Proposer.of(draws, kinds, scenario.curves, scenario.utc_offset_hours),
         Sessions.of(scenario), Effects.of(scenario), Sales.of(scenario), Rules.of(scenario), accounts_of(scenario),
         Beliefs.of(scenario),
-        us or RulePolicy.of(scenario), [TableRival.of(scenario, rival) for rival in scenario.rivals],
+        us or RulePolicy.of(scenario), rivals, Panel.of(rivals) if rivals else None,
+        [scenario.us.name] + [rival.name for rival in scenario.rivals],
+        np.array([micros(signal.price_median_usd) for channel in scenario.channels for signal in channel.signals]),
+        any(channel.quality_ranked for channel in scenario.channels),
+        any(channel.slots > 1 for channel in scenario.channels),
         _half_lives(scenario),
         np.array([channel.goodwill_needed for channel in scenario.channels], dtype=np.int8),
         _campaigns(scenario),

@@ -18,25 +18,40 @@ from gaelp_sim.world.sales import decide_by_hazard, first_of_each, read_levels
 from gaelp_sim.world.stack import Stack
 
 
+# Plain integers: looking a member up in an enum costs more than comparing with it.
+_UP, _DOWN, _PURCHASE, _VISIT, _EMAIL = (
+    int(move) for move in (Move.UP, Move.DOWN, Move.PURCHASE, Move.VISIT, Move.EMAIL)
+)
+
+
 def play_moves(stack: Stack, proposals: Proposals) -> None:
     """At most one change of stage or segment, one visit and one e-mail per person and hour, after the auctions."""
     true = _coming_true(stack, proposals)
     if not len(true):
         return
     move = stack.model.kinds.move(true.kind)
-    changes = Proposals(**true.take(_first(stack, true, move < Move.VISIT)))
-    change = stack.model.kinds.move(changes.kind)
-    _shift_stage(stack, changes.row[change == Move.UP], 1)
-    _shift_stage(stack, changes.row[change == Move.DOWN], -1)
-    buying = change == Move.PURCHASE
-    if buying.any():
-        decide_by_hazard(stack, changes.row[buying], changes.second[buying])
-    crisis = change == Move.CRISIS
-    turn_crisis(stack, changes.row[crisis], changes.second[crisis], TriggerKind.CRISIS_PERSON)
-    _drift(stack, changes, np.flatnonzero(change == Move.DRIFT))
-    _visit(stack, Proposals(**true.take(_first(stack, true, move == Move.VISIT))))
-    if (move == Move.EMAIL).any():
-        _email(stack, Proposals(**true.take(_first(stack, true, move == Move.EMAIL))))
+    _change(stack, true, _first(stack, true, move < _VISIT))
+    visits, emails = _first(stack, true, move == _VISIT), _first(stack, true, move == _EMAIL)
+    if len(visits):
+        _visit(stack, Proposals(**true.take(visits)))
+    if len(emails):
+        _email(stack, Proposals(**true.take(emails)))
+
+
+def _change(stack: Stack, true: Proposals, at: Ints) -> None:
+    """Moves of stage and segment, and decisions to buy."""
+    row, second = true.row[at], true.second[at]
+    change = stack.model.kinds.move(true.kind[at])
+    stack.people.stage[row] += (change == _UP) - (change == _DOWN).astype(np.int8)
+    buying = np.flatnonzero(change == _PURCHASE)
+    if len(buying):
+        decide_by_hazard(stack, row[buying], second[buying])
+    shifting = np.flatnonzero(change > _PURCHASE)
+    if len(shifting):
+        crisis = shifting[change[shifting] == Move.CRISIS]
+        turn_crisis(stack, row[crisis], second[crisis], TriggerKind.CRISIS_PERSON)
+        drift = shifting[change[shifting] == Move.DRIFT]
+        _drift(stack, row[drift], second[drift])
 
 
 def _coming_true(stack: Stack, proposals: Proposals) -> Proposals:
@@ -45,20 +60,17 @@ def _coming_true(stack: Stack, proposals: Proposals) -> Proposals:
     row = proposals.row
     true = proposals.mark < kinds.present_rate(proposals.kind, people.segment[row], people.stage[row])
     move = kinds.move(proposals.kind)
-    true &= (move != Move.PURCHASE) | (people.decided_s[row] < 0)
-    true &= (move != Move.EMAIL) | people.on_list[row]
     at = np.flatnonzero(true)
-    order = np.lexsort([people.person[row[at]], proposals.second[at], people.unit[row[at]]])
-    return Proposals(**proposals.take(at[order]))
+    row, move = row[at], move[at]
+    allowed = (move != _PURCHASE) | (people.decided_s[row] < 0)
+    allowed &= (move != _EMAIL) | people.on_list[row]
+    at = at[allowed]
+    return Proposals(**proposals.take(at[np.argsort(stack.clearing_key(proposals.row[at], proposals.second[at]))]))
 
 
 def _first(stack: Stack, proposals: Proposals, wanted: Column) -> Ints:
     at = np.flatnonzero(wanted)
     return at[first_of_each(proposals.row[at], stack.scratch)]
-
-
-def _shift_stage(stack: Stack, rows: Ints, step: int) -> None:
-    stack.people.stage[rows] += np.int8(step)
 
 
 def turn_crisis(stack: Stack, rows: Ints, second: Ints, kind: TriggerKind) -> None:
@@ -74,12 +86,10 @@ def turn_crisis(stack: Stack, rows: Ints, second: Ints, kind: TriggerKind) -> No
     people.crisis_s[rows] = second
 
 
-def _drift(stack: Stack, changes: Proposals, at: Ints) -> None:
-    if not len(at):
-        return
-    people, rows = stack.people, changes.row[at]
+def _drift(stack: Stack, rows: Ints, second: Ints) -> None:
+    people = stack.people
     target = stack.model.drift_to[people.segment[rows]]
-    _log_trigger(stack, rows, changes.second[at], TriggerKind.SEGMENT_DRIFT, target)
+    _log_trigger(stack, rows, second, TriggerKind.SEGMENT_DRIFT, target)
     people.segment[rows] = target
 
 
@@ -97,8 +107,6 @@ def _log_trigger(stack: Stack, rows: Ints, second: Ints, kind: TriggerKind, targ
 def _visit(stack: Stack, visits: Proposals) -> None:
     """Organic visits to our site: recorded, free, and without effect on any level."""
     n = len(visits)
-    if not n:
-        return
     people, row = stack.people, visits.row
     device = stack.model.sessions.device(people.device[row], people.owned[row], people.stage[row], visits.luck_device)
     people.device[row] = device
@@ -116,8 +124,11 @@ def _email(stack: Stack, due: Proposals) -> None:
     if not n or email is None:
         return
     people, model, row = stack.people, stack.model, sent.row
-    words = model.draws.words(Purpose.NATURAL, people.world[row], people.person[row], sent.second, 1)
-    decay = model.draws.words(Purpose.NATURAL, people.world[row], people.person[row], sent.second, 2)
+    words = model.draws.words(
+        Purpose.NATURAL, np.tile(people.world[row], 2), np.tile(people.person[row], 2), np.tile(sent.second, 2),
+        np.repeat([1, 2], n),
+    )
+    words, decay = words[:, :n], words[:, n:]
     level = read_levels(stack, row, sent.second, halves(decay[0], decay[1]))
     clicked = uniform(words[0]) < email.click_rate
     opened = clicked | (uniform(words[1]) < email.open_rate)

@@ -24,9 +24,8 @@ def read_levels(stack: Stack, rows: Ints, second: Ints, luck: Column) -> Column:
 def decide_by_hazard(stack: Stack, rows: Ints, second: Ints) -> None:
     """People in INTENT decide to buy, and pick their advertiser by goodwill."""
     people, model = stack.people, stack.model
-    words = model.draws.words(Purpose.NATURAL, people.world[rows], people.person[rows], second)
-    level = read_levels(stack, rows, second, halves(words[0], words[1]))
     luck = _sale_words(stack, rows, second)
+    level = read_levels(stack, rows, second, halves(luck[4], luck[5]))
     advertiser = model.sales.advertiser(level[GOODWILL], level[RIVAL_GOODWILL], people.last_rival[rows], luck[0])
     bought = advertiser != NONE
     _decide(stack, rows[bought], second[bought], advertiser[bought], luck[:, bought], ConversionVia.HAZARD)
@@ -42,8 +41,11 @@ def decide_on_click(stack: Stack, rows: Ints, second: Ints) -> None:
 
 
 def _sale_words(stack: Stack, rows: Ints, second: Ints) -> Words:
-    people = stack.people
-    return stack.model.draws.words(Purpose.SALE, people.world[rows], people.person[rows], second)
+    """Eight words a sale: brand, lag, report, -, decay, decay, order, order."""
+    people, n = stack.people, len(rows)
+    world, person = np.tile(people.world[rows], 2), np.tile(people.person[rows], 2)
+    words = stack.model.draws.words(Purpose.SALE, world, person, np.tile(second, 2), np.repeat([0, 1], n))
+    return words.reshape(4, 2, n).transpose(1, 0, 2).reshape(8, n)
 
 
 def _decide(stack: Stack, rows: Ints, second: Ints, advertiser: Column, luck: Words, via: ConversionVia) -> None:
@@ -53,10 +55,9 @@ def _decide(stack: Stack, rows: Ints, second: Ints, advertiser: Column, luck: Wo
     value = np.where(advertiser == US, micros(model.scenario.economics.ltv_usd), 0)
     late = (people.status[rows] == JourneyStatus.LOST) | timed_out(stack, rows, second)
     people.decided_s[rows] = second
-    order = model.draws.words(Purpose.SALE, people.world[rows], people.person[rows], second, 1).astype(np.int64)
     stack.log.add("conversion", {
         "world_id": people.world[rows], "person_id": people.person[rows], "decided_s": second + model.start_s,
-        "order_id": (order[0] >> 1) << 31 | order[1] >> 1, "advertiser": advertiser.astype(np.int64),
+        "order_id": (luck[6].astype(np.int64) >> 1) << 31 | luck[7] >> 1, "advertiser": advertiser.astype(np.int64),
         "via": np.full(len(rows), int(via)), "purchased_s": purchased + model.start_s,
         "reported_s": reported + model.start_s, "value_micros": value, "device": people.device[rows].astype(np.int64),
         "journey_index": people.journey[rows].astype(np.int64), "late": late.astype(np.int64),

@@ -11,6 +11,7 @@ from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import HOURS_PER_DAY
 from gaelp_sim.world.clock import Clock, Control
 from gaelp_sim.world.control import Controller, Orders, Report
+from gaelp_sim.world.decisions import decision_rows
 from gaelp_sim.world.journeys import journey_columns, no_touches, with_paths
 from gaelp_sim.world.log import Log, Table, joined_columns
 from gaelp_sim.world.model import Model, model_of
@@ -49,7 +50,7 @@ class LocalControl:
     def begin_hour(self, hour: int) -> Orders:
         """Orders straight from the controller."""
         self.hour = hour
-        return self.controller.begin_hour(hour, self.log)
+        return self.controller.begin_hour(hour)
 
     def end_hour(self, report: Report) -> None:
         """Reports straight to it; the day's books close with the last hour."""
@@ -81,9 +82,9 @@ class Shard:
             self.history.append({name: touch[name] for name in _PATH_COLUMNS})
             tables["touchpoint"] = touchpoint_rows(self.stack, touch)
             tables["ledger"] = ledger_rows(tables["touchpoint"])
+        if "decided" in logged:
+            tables["decision"] = decision_rows(self.stack, logged.pop("decided"))
         tables.update(logged)
-        if "decision" in tables:
-            del tables["decision"]["row"]
         if self.own is not None:
             tables.update(self.own.log.drain())
         return tables

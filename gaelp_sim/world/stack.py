@@ -12,6 +12,7 @@ from gaelp_sim.market.budgets import Budgets
 from gaelp_sim.observe.memory import Memory
 from gaelp_sim.population.people import People, born, joined
 from gaelp_sim.population.proposals import DayPlan
+from gaelp_sim.units import SECONDS_PER_HOUR
 from gaelp_sim.world.control import REVENUE, STATISTICS, Orders, Report
 from gaelp_sim.world.log import Log, Table
 from gaelp_sim.world.model import Model
@@ -65,6 +66,8 @@ class Stack:
     spent_micros: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     statistics: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     orders: Orders | None = None
+    standings: list[tuple[int, dict[str, Floats]]] = field(default_factory=list)
+    """How market and budget stood in each hour with a logged decision, since the last commit"""
     reported_micros: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """(units,): our revenue reported since the last hour's report"""
     scratch: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
@@ -128,6 +131,14 @@ class Stack:
     def resolved_user(self, rows: Ints, slots: Ints) -> Ints:
         """Id of the user as we resolve them: the account's, or the device's own."""
         return self.alias[rows, np.where(slots == 0, ACCOUNT_ALIAS, slots - 1)]
+
+    def clearing_key(self, rows: Ints, second: Ints) -> Ints:
+        """Integers that sort within an hour in the order (unit, second, person)."""
+        key = self.people.unit[rows].astype(np.int64) * SECONDS_PER_HOUR
+        key += second % SECONDS_PER_HOUR
+        key <<= 32
+        key |= self.people.person[rows]
+        return key
 
     def keys(self, rows: Ints) -> Ints:
         """People named apart from the stack they live in: world and person in one integer, ascending with the rows."""
