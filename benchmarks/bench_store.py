@@ -171,7 +171,7 @@ def _lines(name: str, url: str, days: int, count: int) -> Iterator[tuple[str, st
 
 def main(arguments: list[str] | None = None) -> None:
     """Print the table; `arguments` default to the command line's."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--pg", default=os.environ.get("GAELP_TEST_PG_URL"), help="URL of an empty Postgres database")
     parser.add_argument("--days", type=int, default=10, help="commits (default 10)")
     parser.add_argument("--rows", type=int, default=50_000, help="rows a commit (default 50000)")
