@@ -1,0 +1,58 @@
+"""`gaelp replay`, `verify realism` and `journey`: what they print, and the exit code of a missed goal."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from gaelp_sim.cli import library
+from gaelp_sim.cli.main import exit_code
+from gaelp_sim.store.console import QueryResult
+
+Captured = pytest.CaptureFixture[str]
+CHECKS: list[dict[str, Any]] = [
+    {"quantity": "click rate, search", "got": 0.051, "low": 0.03, "high": 0.07, "source": "published", "passed": True},
+    {"quantity": "days to buy, median", "got": 2.0, "low": 3.0, "high": 14.0, "source": "chosen", "passed": False},
+]
+
+
+def test_replay_says_whether_the_rows_came_back(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """An equal replay ends with 0, a different one with 1."""
+    outcome = {"run_id": "7f3a00112233", "stored_hash": "a" * 64, "replayed_hash": "a" * 64, "equal": True}
+    monkeypatch.setattr(library, "replayed", lambda url, ref, policy: outcome)
+    assert exit_code(["replay", "@last", "--policy", "logged", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == outcome
+    outcome["equal"] = False
+    assert exit_code(["replay", "@last", "--policy", "logged"]) == 1
+    assert capsys.readouterr().err == "the replay differs from the stored run\n"
+
+
+def test_replay_knows_the_logged_policy_only(capsys: Captured) -> None:
+    """Another policy is bad usage for now, told in one line."""
+    assert exit_code(["replay", "@last", "--policy", "rule"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_realism_ends_with_1_where_a_band_is_missed(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """All rows are printed; the exit code tells whether all passed."""
+    monkeypatch.setattr(library, "realism_checks", lambda url, ref: CHECKS)
+    assert exit_code(["verify", "realism"]) == 1
+    streams = capsys.readouterr()
+    assert streams.out.splitlines()[2].split("  ")[0] == "click rate, search"
+    assert streams.err == "1 of 2 figures lie in their band\n"
+    monkeypatch.setattr(library, "realism_checks", lambda url, ref: CHECKS[:1])
+    assert exit_code(["verify", "realism", "@last", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == CHECKS[:1]
+
+
+def test_journey_prints_touches(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """A row per touch; a person without any ends with 66 and says how to find others."""
+    touches = QueryResult(("happened_at", "what"), [("2025-09-01T08:00:00Z", "IMPRESSION")], False, 0.0)
+    monkeypatch.setattr(library, "touches_of", lambda url, ref, person, world: touches)
+    assert exit_code(["journey", "@last", "42", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [{"happened_at": "2025-09-01T08:00:00Z", "what": "IMPRESSION"}]
+    monkeypatch.setattr(library, "touches_of", lambda url, ref, person, world: QueryResult(("what",), [], False, 0.0))
+    assert exit_code(["journey", "@last", "42"]) == 66
+    assert "person 42 of world 0" in capsys.readouterr().err
