@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import doctest
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +23,14 @@ def test_commands_print_what_the_readme_shows(block: list[Shown], tmp_path: Path
             _rewrite(shown, _printed(shown.command, tmp_path))
             continue
         assert normalised(_printed(shown.command, tmp_path)) == normalised(shown.output), shown.command
+
+
+def test_python_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lines of the Python example give what stands below them."""
+    monkeypatch.chdir(tmp_path)
+    (example,) = re.findall(r"^```pycon\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    lines = doctest.DocTestParser().get_doctest(example, {}, "README", "README.md", 0)
+    assert doctest.DocTestRunner().run(lines).failed == 0
 
 
 def test_first_screen() -> None:
