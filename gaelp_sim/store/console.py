@@ -76,6 +76,8 @@ def _request(url: str, sql: str, options: QueryOptions) -> dict[str, Any]:
     parameters = dict(options.get("parameters", {}))
     _check_parameters(sql, parameters)
     target = _target(url)
+    if target["dialect"] == "postgresql" and first_word(sql) == "EXPLAIN":
+        raise explain({"kind": "action", "detail": ""}, place="", sql=sql, timeout_s=timeout_s)
     return target | {
         "sql": sql, "pieces": pieces(sql), "parameters": parameters, "views": _views(target["dialect"], sql),
         "run": options.get("run") or "@last", "all_runs": options.get("all_runs", False),

@@ -130,7 +130,7 @@ def _described(connection: psycopg.Connection[Any], statement: str) -> list[str]
     found = raw.describe_prepared(b"gaelp_console")
     _raise_failure(found)
     if found.nfields == 0:
-        raise QueryRefused("action")
+        raise QueryRefused("sql", "a query needs a column")
     return [(found.fname(index) or b"").decode() for index in range(found.nfields)]
 
 
@@ -206,6 +206,8 @@ def _failure(error: psycopg.Error) -> QueryRefused:
 def _refusal(state: str, message: str) -> QueryRefused:
     if "out of memory" in message:
         return QueryRefused("memory")
+    if "pseudo-type" in message:
+        return QueryRefused("sql", "a column of the query holds no plain value (void or a record)")
     for prefix, kind in (("57014", "timeout"), ("25006", "action"), ("42501", "rights"), ("28", "rights"),
                          ("3D", "away"), ("08", "away"), ("57P", "away"), ("55P03", "busy"), ("40", "busy"),
                          ("53", "away"), ("58", "io"), ("XX00", "corrupt"), ("42", "sql"), ("22", "sql"),

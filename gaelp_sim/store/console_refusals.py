@@ -71,6 +71,7 @@ def _of_query(kind: str, detail: str, sql: str) -> str:
         return _raw_table(detail)
     if kind == "action":
         word = first_word(sql)
+        word = "changing rows inside WITH, or locking them," if word in ("SELECT", "WITH") else word
         return f"{word or 'this'} is not allowed in a query; {_ONLY_READS}"
     if kind == "ended":
         return "the query was ended: it needed more memory or time than a query may; next: ask for less"
@@ -78,6 +79,8 @@ def _of_query(kind: str, detail: str, sql: str) -> str:
 
 
 def _raw_table(name: str) -> str:
+    if name.lower() in (*VIEW_COLUMNS, *SYNONYMS):
+        return f"{name}: ask this view by its bare name, without a schema; {_LIST}"
     view = _VIEWS_OF_TABLES.get(name.lower()) or nearest(name, [*VIEW_COLUMNS, *SYNONYMS])
     hint = f", nearest: {view}" if view else ""
     return f"{name}: not a named view{hint}; {_LIST}"
@@ -91,6 +94,8 @@ def _of_sql(detail: str, sql: str) -> str:
     column = _UNKNOWN_COLUMN.search(detail)
     if column:
         return _unknown_column((column[1] or column[2]).rpartition(".")[2], sql)
+    if "data-modifying" in detail or "cannot modify" in detail:
+        return _of_query("action", detail, sql)
     if "one statement" in detail or "multiple commands" in detail:
         return f"more than one statement; {_ONLY_READS}"
     return f"{detail.rstrip('.')}; {_LIST}"
@@ -110,7 +115,7 @@ def nearest(name: str, known: list[str]) -> str | None:
     """The known name most like `name`; None if none is."""
     import difflib
 
-    found = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    found = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
     return found[0] if found else None
 
 

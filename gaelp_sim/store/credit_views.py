@@ -171,22 +171,31 @@ _ATTRIBUTION = View(
         named("channel", "channel", "channel"),
         plain("conversions", "sales credited, fractional"),
         plain("value_usd", "value credited, units of the scenario's currency"),
-        money("spend", "what the channel cost us in the run", "COALESCE(s.spend_micros, 0)"),
+        money("spend", "what the channel cost us in the run"),
         plain("cac_usd", "spend per credited sale; NULL without one",
-              "CAST(COALESCE(s.spend_micros, 0) AS DOUBLE PRECISION) / 1000000 / NULLIF(t.conversions, 0)"),
+              "CAST(t.spend_micros AS DOUBLE PRECISION) / 1000000 / NULLIF(t.conversions, 0)"),
         plain("roas", "value credited per unit spent; NULL without spend",
-              "t.value_usd * 1000000 / NULLIF(s.spend_micros, 0)"),
+              "t.value_usd * 1000000 / NULLIF(t.spend_micros, 0)"),
     ),
     f"""
     FROM (
-      SELECT r.run_id, t.run_key, t.model, p.channel, SUM(t.share) AS conversions,
-        SUM(t.share * c.value_micros) / 1000000 AS value_usd
-      {run_of('credit')} {_TOUCH_OF_CREDIT} {_SALE_OF_CREDIT}
-      GROUP BY r.run_id, t.run_key, t.model, p.channel
-    ) AS t LEFT JOIN (
-      SELECT r.run_key, l.channel, CAST(SUM(l.amount_micros) AS BIGINT) AS spend_micros
-      FROM @run AS r JOIN @ledger AS l ON l.run_key = r.run_key GROUP BY r.run_key, l.channel
-    ) AS s ON s.run_key = t.run_key AND s.channel = t.channel
+      SELECT u.run_id, u.run_key, u.model, u.channel, SUM(u.share) AS conversions, SUM(u.value_usd) AS value_usd,
+        CAST(SUM(u.spend_micros) AS BIGINT) AS spend_micros
+      FROM (
+        SELECT r.run_id, r.run_key, t.model, p.channel, t.share, t.share * c.value_micros / 1000000 AS value_usd,
+          0 AS spend_micros
+        {run_of('credit')} {_TOUCH_OF_CREDIT} {_SALE_OF_CREDIT}
+        UNION ALL
+        SELECT m.run_id, m.run_key, m.model, s.channel, 0.0, 0.0, s.spend_micros
+        FROM (
+          SELECT DISTINCT r.run_id, r.run_key, t.model {run_of('credit')}
+        ) AS m JOIN (
+          SELECT r.run_key, l.channel, CAST(SUM(l.amount_micros) AS BIGINT) AS spend_micros
+          FROM @run AS r JOIN @ledger AS l ON l.run_key = r.run_key GROUP BY r.run_key, l.channel
+        ) AS s ON s.run_key = m.run_key
+      ) AS u
+      GROUP BY u.run_id, u.run_key, u.model, u.channel
+    ) AS t
     """,
 )
 

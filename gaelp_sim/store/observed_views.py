@@ -205,33 +205,39 @@ _JOURNEYS = View(
         plain("visits", "visits to us"),
         plain("clicks", "clicks on our touches"),
         money("cost", "what the touches cost us"),
-        plain("sales", "our sales reported so far", "COALESCE(s.sales, 0)"),
-        money("value", "value of those sales", "COALESCE(s.value_micros, 0)"),
-        moment("first_reported", "when the first sale was reported", "COALESCE(s.first_reported_s, -1)"),
+        plain("sales", "our sales reported so far"),
+        money("value", "value of those sales"),
+        moment("first_reported", "when the first sale was reported"),
         plain("status", "CONVERTED once a sale has been reported, else OPEN",
-              "CASE WHEN s.sales > 0 THEN 'CONVERTED' ELSE 'OPEN' END"),
+              "CASE WHEN t.sales > 0 THEN 'CONVERTED' ELSE 'OPEN' END"),
     ),
+    # Where Postgres knows nothing yet of the tables (before its first ANALYZE) it would walk all touches once for each
+    # alias, and all sales once for each user: the LEFT JOIN and the one sum over both leave it no such order.
     f"""
     FROM (
-      SELECT r.run_id, t.world_id, a.resolved_user_id, MIN(t.occurred_s) AS first_touch_s,
-        MAX(t.occurred_s) AS last_touch_s, COUNT(*) AS touches,
-        SUM(CASE WHEN t.kind = {IMPRESSION} THEN 1 ELSE 0 END) AS impressions,
-        SUM(CASE WHEN t.kind = {EMAIL} THEN 1 ELSE 0 END) AS emails,
-        SUM(CASE WHEN t.kind = {VISIT} THEN 1 ELSE 0 END) AS visits, SUM(t.clicked) AS clicks,
-        CAST(SUM(CASE WHEN t.price_micros > 0 THEN t.price_micros ELSE 0 END) AS BIGINT) AS cost_micros
-      FROM @run AS r JOIN @touchpoint AS t ON t.run_key = r.run_key
-        JOIN @alias AS a ON a.run_key = t.run_key AND a.world_id = t.world_id AND a.alias_id = t.alias_id
-      WHERE t.advertiser = {US} AND a.resolved_user_id <> -1
-      GROUP BY r.run_id, t.world_id, a.resolved_user_id
-    ) AS t LEFT JOIN (
-      SELECT b.run_id, b.world_id, b.resolved_user_id, COUNT(*) AS sales,
-        CAST(SUM(b.value_micros) AS BIGINT) AS value_micros, MIN(b.reported_s) AS first_reported_s
+      SELECT u.run_id, u.world_id, u.resolved_user_id, COALESCE(MIN(u.touched_s), -1) AS first_touch_s,
+        COALESCE(MAX(u.touched_s), -1) AS last_touch_s, COUNT(u.kind) AS touches,
+        COUNT(CASE WHEN u.kind = {IMPRESSION} THEN 1 END) AS impressions,
+        COUNT(CASE WHEN u.kind = {EMAIL} THEN 1 END) AS emails, COUNT(CASE WHEN u.kind = {VISIT} THEN 1 END) AS visits,
+        SUM(u.clicked) AS clicks, CAST(SUM(u.cost_micros) AS BIGINT) AS cost_micros,
+        COUNT(u.reported_s) AS sales, CAST(SUM(u.value_micros) AS BIGINT) AS value_micros,
+        COALESCE(MIN(u.reported_s), -1) AS first_reported_s
       FROM (
-        SELECT r.run_id, t.world_id, t.value_micros, t.reported_s,
-          (SELECT a.resolved_user_id {_BUYER}) AS resolved_user_id
+        SELECT r.run_id, t.world_id, COALESCE(a.resolved_user_id, -1) AS resolved_user_id, t.occurred_s AS touched_s,
+          t.kind, t.clicked,
+          CASE WHEN t.price_micros > 0 THEN t.price_micros ELSE 0 END AS cost_micros,
+          CAST(NULL AS BIGINT) AS reported_s, 0 AS value_micros
+        FROM @run AS r JOIN @touchpoint AS t ON t.run_key = r.run_key
+          LEFT JOIN @alias AS a ON a.run_key = t.run_key AND a.world_id = t.world_id AND a.alias_id = t.alias_id
+        WHERE t.advertiser = {US}
+        UNION ALL
+        SELECT r.run_id, t.world_id, (SELECT a.resolved_user_id {_BUYER}), NULL, NULL, 0, 0, t.reported_s,
+          t.value_micros
         FROM @run AS r JOIN @conversion AS t ON t.run_key = r.run_key WHERE {_REPORTED}
-      ) AS b GROUP BY b.run_id, b.world_id, b.resolved_user_id
-    ) AS s ON s.run_id = t.run_id AND s.world_id = t.world_id AND s.resolved_user_id = t.resolved_user_id
+      ) AS u
+      WHERE u.resolved_user_id <> -1
+      GROUP BY u.run_id, u.world_id, u.resolved_user_id
+    ) AS t
     """,
 )
 

@@ -14,7 +14,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from gaelp_sim.store.code_names import DECISION_STATUSES, STAGES
+from gaelp_sim.store.columns import Rows
+from gaelp_sim.store.encode import insert_rows
 from gaelp_sim.store.engines import Database, Link, connect
 from gaelp_sim.store.layout import LAYOUTS, ColumnKind
 from gaelp_sim.store.lifecycle import begin
@@ -72,10 +76,10 @@ def insert(link: Link, run_key: int, table: str, rows: list[Row]) -> None:
     for row in rows:
         unknown = set(row) - set(layout.column_names)
         assert not unknown, (table, unknown)
-    blanks = {column.name: _blank(column.kind) for column in layout.columns}
-    marks = ", ".join("?" * (len(layout.columns) + 1))
-    sql = f"INSERT INTO {table} (run_key, {', '.join(layout.column_names)}) VALUES ({marks})"
-    link.execute_many(sql, [(run_key, *(blanks | row).values()) for row in rows])
+    filled = [{column.name: _blank(column.kind) for column in layout.columns} | row for row in rows]
+    columns = {column.name: [row[column.name] for row in filled] for column in layout.columns}
+    numbers = {column.name: np.array(columns[column.name]) for column in layout.columns if column.kind.is_number}
+    insert_rows(link, run_key, Rows.of(layout, columns | numbers))
 
 
 def _blank(kind: ColumnKind) -> Any:

@@ -28,6 +28,7 @@ from tests.store.hand_made_store import make_store
 LIMIT_S = 0.5
 SLACK_S = 0.5
 _ENDLESS = "WITH RECURSIVE a(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM a)"
+_MANY_TOUCHES = ", ".join(f"touchpoints AS t{i}" for i in range(12))
 
 WRITES = """
 DELETE FROM journeys
@@ -116,8 +117,8 @@ BOMBS = [
     f"{_ENDLESS} SELECT group_concat(hex(x)) FROM a",
     f"{_ENDLESS} SELECT SUM(length(replace(hex(x), '0', '00'))) FROM a",
     f"{_ENDLESS} SELECT DISTINCT x FROM a ORDER BY -x",
-    "SELECT COUNT(*) FROM " + ", ".join(f"touchpoints AS t{i}" for i in range(12)),
-    "SELECT MAX(a.path || b.path) FROM paths AS a, " + ", ".join(f"touchpoints AS t{i}" for i in range(12)) + ", paths AS b",
+    f"SELECT COUNT(*) FROM {_MANY_TOUCHES}",
+    f"SELECT MAX(a.path || b.path) FROM paths AS a, {_MANY_TOUCHES}, paths AS b",
     "SELECT printf('%.*c', 900000000, 'x')",
     "SELECT format('%.*c', 900000000, 'x')",
     "SELECT zeroblob(900000000)",
