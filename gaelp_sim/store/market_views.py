@@ -26,7 +26,7 @@ from gaelp_sim.store.view_parts import (
 _CHANNEL = named("channel", "channel", "channel")
 _CAMPAIGN = named("campaign", "campaign", "campaign")
 _SIGNAL = named("signal", "query class or audience signal", "signal")
-_ADVERTISER = (named("advertiser", "advertiser", "advertiser"),
+_ADVERTISER = (named("advertiser", "advertiser; NULL for what went unsold", "advertiser"),
                plain("ours", "1 if that is us", f"CASE WHEN t.advertiser = {US} THEN 1 ELSE 0 END"))
 _DAY = plain("day", "day since the run's clock began, from 0")
 _HOUR = plain("hour", "hour since the run's clock began, from 0")
@@ -66,14 +66,29 @@ _DECISIONS = View(
     run_of("decision"),
 )
 
+# The simulator writes a row for whoever won something in an hour. Ours must stand there also when we won nothing, or
+# the hours that went worst would be missing from every win rate.
+_AUCTION_HOURS = f"""
+      SELECT r.run_id, r.run_key, r.start_s, h.world_id, h.hour, h.channel, h.advertiser, h.opportunities, h.wins,
+        h.clicks, h.spend_micros, h.price_q25_micros, h.price_q50_micros, h.price_q75_micros
+      FROM @run AS r JOIN @auction_hour AS h ON h.run_key = r.run_key
+      UNION ALL
+      SELECT r.run_id, r.run_key, r.start_s, h.world_id, h.hour, h.channel, {US}, MAX(h.opportunities), 0,
+        0, 0, -1, -1, -1
+      FROM @run AS r JOIN @auction_hour AS h ON h.run_key = r.run_key
+      GROUP BY r.run_id, r.run_key, r.start_s, h.world_id, h.hour, h.channel
+      HAVING SUM(CASE WHEN h.advertiser = {US} THEN 1 ELSE 0 END) = 0
+"""
+
 _AUCTIONS = View(
-    "auctions_hourly", "auctions by hour, channel and advertiser",
+    "auctions_hourly", "auctions by hour and channel: ours always, rivals where they won, NULL for what went unsold",
     columns(
-        RUN_ID, WORLD, _HOUR, _HOUR_START,
+        GROUPED_RUN_ID, WORLD, _HOUR,
+        moment("hour_start", "when that hour begins", "(t.start_s + CAST(t.hour AS BIGINT) * 3600)"),
         plain("day", _DAY.meaning, "t.hour / 24"),
-        hour_of_day("(r.start_s + CAST(t.hour AS BIGINT) * 3600)"),
+        hour_of_day("(t.start_s + CAST(t.hour AS BIGINT) * 3600)"),
         _CHANNEL, _ADVERTISER,
-        plain("opportunities", "auctions held"),
+        plain("opportunities", "auctions held in that hour and channel"),
         plain("wins", "auctions that the advertiser won"),
         _rate("win_rate", "wins per opportunity", "t.wins", "t.opportunities"),
         plain("clicks", "clicks on the wins"),
@@ -82,7 +97,7 @@ _AUCTIONS = View(
         money("price_q50", "median of the clearing prices of its wins", none=True),
         money("price_q75", "upper quartile of the clearing prices of its wins", none=True),
     ),
-    run_of("auction_hour"),
+    f"FROM ({_AUCTION_HOURS}) AS t",
 )
 
 _BID_SHEETS = View(
@@ -144,7 +159,7 @@ _CHANNEL_DAILY = View(
     "channel_daily", "channels by day and advertiser: opportunities, wins, clicks, spend",
     columns(
         GROUPED_RUN_ID, WORLD, _DAY, date_of_day("t.start_s"), _CHANNEL, _ADVERTISER,
-        plain("opportunities", "auctions held"),
+        plain("opportunities", "auctions held that day in that channel"),
         plain("wins", "auctions that the advertiser won"),
         _rate("win_rate", "wins per opportunity", "t.wins", "t.opportunities"),
         plain("clicks", "clicks on the wins"),
@@ -154,14 +169,16 @@ _CHANNEL_DAILY = View(
     f"""
     FROM (
       SELECT u.run_id, u.run_key, u.start_s, u.world_id, u.day, u.channel, u.advertiser,
-        CAST(SUM(u.opportunities) AS BIGINT) AS opportunities, CAST(SUM(u.wins) AS BIGINT) AS wins,
+        CAST(SUM(SUM(u.our_opportunities)) OVER (PARTITION BY u.run_key, u.world_id, u.day, u.channel) AS BIGINT)
+          AS opportunities,
+        CAST(SUM(u.wins) AS BIGINT) AS wins,
         CAST(SUM(u.clicks) AS BIGINT) AS clicks, CAST(SUM(u.charges) AS BIGINT) AS charges,
         CAST(SUM(u.spend_micros) AS BIGINT) AS spend_micros
       FROM (
-        SELECT r.run_id, r.run_key, r.start_s, h.world_id, h.hour / 24 AS day, h.channel, h.advertiser,
-          h.opportunities, h.wins, h.clicks,
-          0 AS charges, CASE WHEN h.advertiser = {US} THEN 0 ELSE h.spend_micros END AS spend_micros
-        FROM @run AS r JOIN @auction_hour AS h ON h.run_key = r.run_key
+        SELECT a.run_id, a.run_key, a.start_s, a.world_id, a.hour / 24 AS day, a.channel, a.advertiser,
+          CASE WHEN a.advertiser = {US} THEN a.opportunities ELSE 0 END AS our_opportunities, a.wins, a.clicks,
+          0 AS charges, CASE WHEN a.advertiser = {US} THEN 0 ELSE a.spend_micros END AS spend_micros
+        FROM ({_AUCTION_HOURS}) AS a
         UNION ALL
         SELECT r.run_id, r.run_key, r.start_s, l.world_id, (l.occurred_s - r.start_s) / 86400, l.channel, {US},
           0, 0, 0, 1, l.amount_micros

@@ -232,10 +232,10 @@ def _auction_hours(factor: int) -> list[Row]:
                 "wins": wins, "clicks": clicks, "spend_micros": spend * factor, "price_q25_micros": price,
                 "price_q50_micros": price, "price_q75_micros": price}
 
+    # As the simulator writes them: a row for whoever won something, and one (-1) for what went unsold.
     return [
-        hour(10, SEARCH, US, (2, 2, 1), 3_000_000), hour(10, SEARCH, BARK, (2, 0, 0), 0),
-        hour(33, SOCIAL, US, (1, 1, 0), 500_000), hour(60, SEARCH, US, (1, 0, 0), 0),
-        hour(60, SEARCH, BARK, (1, 1, 0), 1_700_000), hour(108, SEARCH, US, (1, 0, 0), 0),
+        hour(10, SEARCH, US, (2, 2, 1), 3_000_000), hour(33, SOCIAL, US, (1, 1, 0), 500_000),
+        hour(60, SEARCH, BARK, (1, 1, 0), 1_700_000), hour(108, SEARCH, -1, (1, 1, 0), 0),
         hour(212, SOCIAL, US, (1, 1, 1), 600_000), hour(260, SEARCH, US, (1, 1, 0), 1_500_000),
     ]
 

@@ -114,6 +114,16 @@ def test_sentinels_read_as_null(sqlite_url: str) -> None:
             assert not any(value == -1 for value in row), (view, row)
 
 
+def test_hours_in_which_we_won_nothing_count_in_the_win_rate(db_url: str) -> None:
+    """Seven auctions, five won: by hour and by day, though two of those hours hold no row of ours."""
+    make_store(db_url)
+    for view in ("auctions_hourly", "channel_daily"):
+        sql = f"SELECT SUM(opportunities), SUM(wins) FROM {view} WHERE ours = 1"
+        assert run_query(db_url, sql).rows == [(7, 5)], view
+    bark = "SELECT day, opportunities, wins FROM channel_daily WHERE advertiser = 'Bark'"
+    assert run_query(db_url, bark).rows == [(2, 1, 1)]
+
+
 # What an advertiser could see
 
 
