@@ -101,7 +101,8 @@ def test_scalars_broadcast_against_columns() -> None:
 def test_every_part_of_the_key_counts() -> None:
     """Seed (both halves), purpose, world, entity, time and slot: neighbours in any of them share no block."""
     base = {"world": 1, "entity": 2, "time": 3, "slot": 4}
-    blocks = {tuple(Draws(seed).words(Purpose.SALE, *base.values())[:, 0].tolist()) for seed in (5, 6, 5 + 2**32, 5 + 2**62)}
+    seeds = (5, 6, 5 + 2**32, 5 + 2**62)
+    blocks = {tuple(Draws(seed).words(Purpose.SALE, *base.values())[:, 0].tolist()) for seed in seeds}
     for purpose in Purpose:
         blocks.add(tuple(Draws(5).words(purpose, *base.values())[:, 0].tolist()))
     for name in base:
@@ -201,7 +202,8 @@ def test_below_holds_its_probability() -> None:
 
 def test_normal_quantile_is_the_standard_library_s() -> None:
     """Against statistics.NormalDist, which uses the same published algorithm, from 1e-300 to 1 - 1e-16."""
-    probability = np.concatenate([10.0 ** -np.arange(1.0, 301.0, 7.0), np.linspace(0.001, 0.999, 999), 1 - 10.0 ** -np.arange(1, 16)])
+    tails = 10.0 ** -np.arange(1.0, 301.0, 7.0), 1 - 10.0 ** -np.arange(1.0, 16.0)
+    probability = np.concatenate([*tails, np.linspace(0.001, 0.999, 999)])
     exact = np.array([NormalDist().inv_cdf(float(p)) for p in probability])
     assert np.allclose(normal_quantile(probability), exact, rtol=1e-14, atol=1e-15)
     assert normal_quantile(0.5) == 0.0
