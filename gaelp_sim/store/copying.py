@@ -26,8 +26,8 @@ def copied_parts(
     dtype = np.dtype(fields)
     held = bytearray()
     with raw.cursor() as cursor, cursor.copy(_inlined(sql, parameters)) as copy:
-        for data in copy:
-            held += data
+        for piece in copy:
+            held += piece
             while len(held) >= len(COPY_HEADER) + block_rows * dtype.itemsize:
                 yield _taken(held, dtype, chosen, block_rows)
     rest = (len(held) - len(COPY_HEADER) - len(COPY_TRAILER)) // dtype.itemsize

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,37 +20,43 @@ assert FETCH_ROWS % _PIECE_ROWS == 0
 ColumnValues = np.ndarray | list[bytes] | list[str]
 
 
-def read_table(
-    database: Database, run_key: int, table: str, *, columns: Sequence[str] | None = None,
-    where: Mapping[str, Any] | None = None, order: bool = True,
-) -> dict[str, ColumnValues]:
-    """Columns (n,) of a run's rows in `table`: int64 or float64 arrays, lists for bytes and text; equalities in `where`.
+@dataclass(frozen=True)
+class Selection:
+    """Which rows and columns of a table: None for all columns; equalities in `where`; in key order if `order`."""
+
+    columns: Sequence[str] | None = None
+    where: Mapping[str, Any] | None = None
+    order: bool = True
+
+
+def read_table(database: Database, run_key: int, table: str, *, selection: Selection) -> dict[str, ColumnValues]:
+    """Columns (n,) of a run's rows in `table`: int64 or float64 arrays, lists for bytes and text.
 
     Raises KeyError for an unknown table or column.
     """
     layout = LAYOUTS[table]
-    names = tuple(columns) if columns is not None else layout.column_names
+    names = tuple(selection.columns) if selection.columns is not None else layout.column_names
     with database.reading() as link:
-        parts = list(read_parts(link, run_key, layout, names, where=where, order=order))
+        parts = list(read_parts(link, run_key, layout, selection=selection))
     kinds = _kinds(layout)
     return _joined([(name, kinds[name]) for name in names], parts)
 
 
 def read_rows(link: Link, run_key: int, layout: TableLayout) -> Iterator[Rows]:
     """Whole rows of a run in key order, at most FETCH_ROWS at a time."""
-    for part in read_parts(link, run_key, layout, layout.column_names):
+    for part in read_parts(link, run_key, layout, selection=Selection()):
         yield Rows(layout, part, len(part[layout.column_names[0]]))
 
 
 def read_parts(
-    link: Link, run_key: int, layout: TableLayout, names: Sequence[str], *,
-    where: Mapping[str, Any] | None = None, order: bool = True,
+    link: Link, run_key: int, layout: TableLayout, *, selection: Selection
 ) -> Iterator[dict[str, ColumnValues]]:
     """Columns of a run's rows, at most FETCH_ROWS at a time; nothing for no rows."""
-    kinds = _kinds(layout)
-    sql, parameters = _select_sql(layout, names, where or {}, order=order)
+    kinds, where = _kinds(layout), selection.where or {}
+    names = tuple(selection.columns) if selection.columns is not None else layout.column_names
+    sql, parameters = _select_sql(layout, names, where, order=selection.order)
     chosen = [(name, kinds[name]) for name in names]
-    numbers = all(kind.is_number for _, kind in chosen) and all(kinds[name].is_number for name in where or {})
+    numbers = all(kind.is_number for _, kind in chosen) and all(kinds[name].is_number for name in where)
     if link.dialect == "postgresql" and numbers:
         yield from copied_parts(link.raw, sql, [run_key, *parameters], chosen, block_rows=FETCH_ROWS)
     else:

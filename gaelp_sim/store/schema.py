@@ -53,6 +53,7 @@ def _is_empty(link: Link) -> bool:
 
 
 def version_of(link: Link) -> str | None:
+    """The schema version a database is stamped with, None without a stamp."""
     if STAMP_TABLE not in tables_of(link):
         return None
     row = link.one(f"SELECT version_num FROM {STAMP_TABLE}")

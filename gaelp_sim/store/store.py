@@ -8,7 +8,7 @@ from typing import Any
 
 from gaelp_sim.store import lifecycle, schema, writer
 from gaelp_sim.store.engines import Database, connect
-from gaelp_sim.store.reader import ColumnValues, read_table
+from gaelp_sim.store.reader import ColumnValues, Selection, read_table
 from gaelp_sim.store.records import RUNNING, Batch, Checkpoint, RunRecord
 
 
@@ -123,7 +123,7 @@ class Store:
         where: Mapping[str, Any] | None = None, order: bool = True,
     ) -> dict[str, ColumnValues]:
         """Columns (n,) of a run's rows: int64 or float64 arrays, lists of bytes or text; in key order if `order`."""
-        return read_table(self.database, run.run_key, table, columns=columns, where=where, order=order)
+        return read_table(self.database, run.run_key, table, selection=Selection(columns, where, order))
 
     def checkpoint(self, run: RunRecord, hour: int | None = None) -> Checkpoint | None:
         """The checkpoint of `hour` (default: the newest), or None; older ones have an empty state."""

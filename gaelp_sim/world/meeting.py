@@ -32,9 +32,19 @@ class Clicks:
     """(n,), of our chosen creative"""
 
 
-def meet(stack: Stack, slots: Slots, ours: Bids, spent: Spent, clicks: Clicks, *, position: int) -> None:
+@dataclass(frozen=True)
+class Shown:
+    """What a round shows: our creatives, who won which slot at what charge, and who would click."""
+
+    ours: Bids
+    spent: Spent
+    clicks: Clicks
+
+
+def meet(stack: Stack, slots: Slots, shown: Shown, *, position: int) -> None:
     """Let people meet the ads in one slot position: levels, stages, sales and touches."""
     people, opportunities = stack.people, slots.opportunities
+    ours, spent, clicks = shown.ours, shown.spent, shown.clicks
     winner, clicked = spent.winner[position], spent.clicked[position]
     sold = np.flatnonzero(winner != NONE)
     row, second = opportunities.row[sold], opportunities.second[sold]
@@ -52,7 +62,7 @@ def meet(stack: Stack, slots: Slots, ours: Bids, spent: Spent, clicks: Clicks, *
     changed = respond(stack.model.effects, met)
     _write_back(stack, row, second, met, changed)
     kept = np.flatnonzero((winner == US) | examined)
-    record_touches(stack, _touches(stack, slots, ours, spent, position, sold[kept], examined[kept]))
+    record_touches(stack, _touches(stack, slots, shown, _Kept(position, sold[kept], examined[kept])))
     buyers = np.flatnonzero(changed.buys)
     if len(buyers):
         decide_on_click(stack, row[buyers], second[buyers])
@@ -89,11 +99,19 @@ def _write_back(stack: Stack, row: Ints, second: Ints, met: Met, changed: Change
     people.last_rival[row[rival]] = met.winner[rival]
 
 
-def _touches(
-    stack: Stack, slots: Slots, ours: Bids, spent: Spent, position: int, at: Ints, examined: Bools
-) -> Touches:
+@dataclass(frozen=True)
+class _Kept:
+    """Impressions that count as touches: in which slot position, at which opportunities, looked at or not."""
+
+    position: int
+    at: Ints
+    examined: Bools
+
+
+def _touches(stack: Stack, slots: Slots, shown: Shown, kept: _Kept) -> Touches:
     """All impressions of ours, and rivals' as far as the person looked."""
-    opportunities = slots.opportunities
+    opportunities, ours, spent = slots.opportunities, shown.ours, shown.spent
+    position, at = kept.position, kept.at
     winner, n = spent.winner[position, at], len(at)
     mine = winner == US
     channel = opportunities.channel[at]
@@ -101,7 +119,7 @@ def _touches(
         opportunities.row[at], opportunities.second[at], full(n, position), full(n, _IMPRESSION), winner, channel,
         np.where(mine, stack.model.campaign_of_channel[channel], NONE), np.where(mine, ours.creative[at], NONE),
         opportunities.signal[at], full(n, position + 1), opportunities.device[at], spent.charge_micros[position, at],
-        examined, spent.clicked[position, at],
+        kept.examined, spent.clicked[position, at],
     )
 
 

@@ -18,7 +18,7 @@ from gaelp_sim.units import PPM
 from gaelp_sim.world.control import ENTERED, PRICE_INDEX, WINS
 from gaelp_sim.world.decisions import Decided, log_decisions
 from gaelp_sim.world.log import full
-from gaelp_sim.world.meeting import Clicks, meet
+from gaelp_sim.world.meeting import Clicks, Shown, meet
 from gaelp_sim.world.slots import Slots, after, round_of
 from gaelp_sim.world.stack import Stack
 
@@ -56,7 +56,7 @@ def _play(stack: Stack, hour: int, number: int, slots: Slots) -> None:
     log_decisions(stack, hour, number, slots, Decided(ours, wanted, (wanted > 0) & (bids[US] == 0), spent))
     _count(stack, hour, slots, cleared)
     for position in range(len(spent.winner)):
-        meet(stack, slots, ours, spent, clicks, position=position)
+        meet(stack, slots, Shown(ours, spent, clicks), position=position)
     _remember(stack, slots, cleared)
 
 

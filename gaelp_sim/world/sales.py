@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from gaelp_sim.draws import Purpose, Words
@@ -12,6 +14,16 @@ from gaelp_sim.units import micros
 from gaelp_sim.world.journeys import timed_out
 from gaelp_sim.world.luck import halves
 from gaelp_sim.world.stack import Stack
+
+
+@dataclass(frozen=True)
+class Decision:
+    """People who decide to buy: who, when, from whom, and how it came about."""
+
+    rows: Ints
+    second: Ints
+    advertiser: Column
+    via: ConversionVia
 
 
 def read_levels(stack: Stack, rows: Ints, second: Ints, luck: Column) -> Column:
@@ -28,7 +40,7 @@ def decide_by_hazard(stack: Stack, rows: Ints, second: Ints) -> None:
     level = read_levels(stack, rows, second, halves(luck[4], luck[5]))
     advertiser = model.sales.advertiser(level[GOODWILL], level[RIVAL_GOODWILL], people.last_rival[rows], luck[0])
     bought = advertiser != NONE
-    _decide(stack, rows[bought], second[bought], advertiser[bought], luck[:, bought], ConversionVia.HAZARD)
+    _decide(stack, Decision(rows[bought], second[bought], advertiser[bought], ConversionVia.HAZARD), luck[:, bought])
 
 
 def decide_on_click(stack: Stack, rows: Ints, second: Ints) -> None:
@@ -37,7 +49,7 @@ def decide_on_click(stack: Stack, rows: Ints, second: Ints) -> None:
     rows, second = rows[undecided], second[undecided]
     if len(rows):
         luck = _sale_words(stack, rows, second)
-        _decide(stack, rows, second, np.zeros(len(rows), dtype=np.int8), luck, ConversionVia.CLICK)
+        _decide(stack, Decision(rows, second, np.zeros(len(rows), dtype=np.int8), ConversionVia.CLICK), luck)
 
 
 def _sale_words(stack: Stack, rows: Ints, second: Ints) -> Words:
@@ -48,8 +60,9 @@ def _sale_words(stack: Stack, rows: Ints, second: Ints) -> Words:
     return words.reshape(4, 2, n).transpose(1, 0, 2).reshape(8, n)
 
 
-def _decide(stack: Stack, rows: Ints, second: Ints, advertiser: Column, luck: Words, via: ConversionVia) -> None:
+def _decide(stack: Stack, decision: Decision, luck: Words) -> None:
     people, model = stack.people, stack.model
+    rows, second, advertiser = decision.rows, decision.second, decision.advertiser
     purchased = second + model.sales.purchase_lag_s(luck[1])
     reported = purchased + model.sales.report_delay_s(luck[2])
     value = np.where(advertiser == US, micros(model.scenario.economics.ltv_usd), 0)
@@ -58,7 +71,7 @@ def _decide(stack: Stack, rows: Ints, second: Ints, advertiser: Column, luck: Wo
     stack.log.add("conversion", {
         "world_id": people.world[rows], "person_id": people.person[rows], "decided_s": second + model.start_s,
         "order_id": (luck[6].astype(np.int64) >> 1) << 31 | luck[7] >> 1, "advertiser": advertiser.astype(np.int64),
-        "via": np.full(len(rows), int(via)), "purchased_s": purchased + model.start_s,
+        "via": np.full(len(rows), int(decision.via)), "purchased_s": purchased + model.start_s,
         "reported_s": reported + model.start_s, "value_micros": value, "device": people.device[rows].astype(np.int64),
         "journey_index": people.journey[rows].astype(np.int64), "late": late.astype(np.int64),
         "our_touches": _touched_ever(stack, rows),
