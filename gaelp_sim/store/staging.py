@@ -65,7 +65,8 @@ def _insert_sql(rows: Rows, run_key: int) -> str:
 def _expression(column: Column, values: np.ndarray | list[bytes] | list[str]) -> str:
     if isinstance(values, np.ndarray):
         return column.name
-    cut = f"substr({column.name}, 1, {column.name}_length)"
+    # SQLite gives NULL, not an empty blob, for a part of an empty blob.
+    cut = f"COALESCE(substr({column.name}, 1, {column.name}_length), x'')"
     return f"CAST({cut} AS TEXT)" if column.kind is ColumnKind.TEXT else cut
 
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any
 
@@ -79,6 +79,16 @@ def run(request: RunRequest, on_progress: OnProgress = ignore) -> RunSummary:
             return _write(writing, begun.start_hour)
         finally:
             executor.close()
+
+
+def rerun(store: Store, run: RunRecord, scenario: Scenario, into: Store, on_progress: OnProgress) -> RunRecord:
+    """Simulate a finished run of `store` again, into another store; a continued run starts from its parent's end."""
+    state, from_hour = _state_before(store, run, run.start_hour)
+    task = Task(scenario, run.seed, run.policy, Place(range(0), range(0)), from_hour, state)
+    executor = executor_of(task, 1)
+    begun = into.begin_run(replace(run, run_key=-1, parent_run_key=-1), model_of(scenario, run.seed).names())
+    _write(Writing(into, begun, scenario, executor, Tally(), on_progress, time.perf_counter()), begun.start_hour)
+    return begun
 
 
 def resume(db_url: str, run_ref: str, workers: int = 1, on_progress: OnProgress = ignore) -> RunSummary:
@@ -175,7 +185,7 @@ def _inherited(store: Store, parent: RunRecord, scenario: Scenario) -> State:
 
 def _state_before(store: Store, record: RunRecord, hour: int) -> tuple[State | None, int]:
     """The latest stored state at or before `hour`: of the run itself, else of its parent, else none (birth)."""
-    for at in range(hour, record.start_hour, -1):
+    for at in range(hour, record.start_hour, -HOURS_PER_DAY):
         checkpoint = store.checkpoint(record, at)
         if checkpoint is not None and checkpoint.state:
             return unpack(checkpoint.state), at
