@@ -56,17 +56,23 @@ class Clock:
     def _agent(self) -> Process:
         """Each hour our agent reads the observable state and writes its bid sheet."""
         while True:
+            yield self._after_what_falls_due()
             self._orders = self.control.begin_hour(int(self.env.now) // SECONDS_PER_HOUR)
             yield self.env.timeout(SECONDS_PER_HOUR)
 
     def _ticks(self) -> Process:
         while True:
+            yield self._after_what_falls_due()
             assert self._orders is not None
             report = run_hour(self.stack, int(self.env.now) // SECONDS_PER_HOUR, self._orders)
             self.control.end_hour(report)
             for due in self.stack.log.pieces.pop("due", []):
                 self._schedule_due(due["purchased_s"], due["reported_s"])
             yield self.env.timeout(SECONDS_PER_HOUR)
+
+    def _after_what_falls_due(self) -> simpy.Event:
+        """Whatever falls due on the very second of a tick was put on the heap before this: it happens first."""
+        return self.env.timeout(0)
 
     def _schedule_due(self, purchased_s: Ints, reported_s: Ints) -> None:
         """One event per distinct second at which something falls due."""
@@ -92,7 +98,8 @@ class Clock:
             yield self.env.timeout((day + 1) * SECONDS_PER_DAY - self.env.now)
 
     def _strike(self, unit: int, number: int, second: int) -> Process:
-        yield self.env.timeout(second - int(self.env.now))
+        if second > self.env.now:
+            yield self.env.timeout(second - int(self.env.now))
         strike_world(self.stack, unit, number, second)
 
 

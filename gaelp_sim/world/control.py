@@ -30,7 +30,9 @@ class Orders:
     lease_micros: Ints
     """(units, accounts)"""
     refilled: Bools
-    """(units, accounts): whoever was dropped on this account may bid again"""
+    """(units, accounts): a new day or month of the account begins"""
+    again: Bools
+    """(units, accounts): whoever was dropped on this account may bid again, having a lease"""
     multiplier_ppm: Ints
     """(units, channels)"""
     standing: dict[str, Floats]
@@ -94,12 +96,13 @@ class Controller:
         refilled = self._refill(hour)
         cut = self.model.scenario.cells > 1
         lease = self._shares() if cut else self.left_micros[self.unit_world]
-        again = (lease > 0) if cut else np.broadcast_to(refilled, lease.shape)
+        refilled = np.broadcast_to(refilled, lease.shape)
+        again = lease > 0 if cut else refilled
         multiplier = self._multiplier(hour)
         self._sheets.append((hour, multiplier, self._left_ours()))
         standing = {name: column[self.unit_world] for name, column in self._standing(hour).items()}
         self._leased = lease
-        return Orders(lease.copy(), again.copy(), multiplier[self.unit_world], standing)
+        return Orders(lease.copy(), refilled.copy(), again.copy(), multiplier[self.unit_world], standing)
 
     def _shares(self) -> Ints:
         """(units, accounts): each cell's share, by people, of what is left."""

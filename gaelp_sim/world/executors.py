@@ -183,7 +183,7 @@ def _split(orders: Orders, back: np.ndarray, cuts: np.ndarray) -> list[Orders]:
         return np.split(column[back], cuts)
 
     standing = {name: cut(column) for name, column in orders.standing.items()}
-    parts = zip(cut(orders.lease_micros), cut(orders.refilled), cut(orders.multiplier_ppm), strict=True)
+    parts = zip(cut(orders.lease_micros), cut(orders.refilled), cut(orders.again), cut(orders.multiplier_ppm), strict=True)
     return [
         Orders(*part, {name: columns[number] for name, columns in standing.items()})
         for number, part in enumerate(parts)

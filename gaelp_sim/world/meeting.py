@@ -95,6 +95,7 @@ def _write_back(stack: Stack, row: Ints, second: Ints, met: Met, changed: Change
     people.level[RIVAL_GOODWILL, row] = changed.rival_goodwill
     people.level[FATIGUE_TEACH:, row] = changed.fatigue
     people.level_s[row] = second
+    stack.now_s[row] = second
     rival = met.examined & (met.winner > US)
     people.last_rival[row[rival]] = met.winner[rival]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from gaelp_sim.draws import Purpose, uniform
@@ -25,15 +27,15 @@ _UP, _DOWN, _PURCHASE, _VISIT, _EMAIL = (
 
 
 def play_moves(stack: Stack, proposals: Proposals) -> None:
-    """At most one change of stage or segment, one visit and one e-mail per person and hour, after the auctions."""
+    """After the auctions, per person and hour: at most one visit, one change of stage or segment, one e-mail."""
     true = _coming_true(stack, proposals)
     if not len(true):
         return
     move = stack.model.kinds.move(true.kind)
-    _change(stack, true, _first(stack, true, move < _VISIT))
     visits, emails = _first(stack, true, move == _VISIT), _first(stack, true, move == _EMAIL)
     if len(visits):
         _visit(stack, Proposals(**true.take(visits)))
+    _change(stack, true, _first(stack, true, move < _VISIT))
     if len(emails):
         _email(stack, Proposals(**true.take(emails)))
 
@@ -65,7 +67,9 @@ def _coming_true(stack: Stack, proposals: Proposals) -> Proposals:
     allowed = (move != _PURCHASE) | (people.decided_s[row] < 0)
     allowed &= (move != _EMAIL) | people.on_list[row]
     at = at[allowed]
-    return Proposals(**proposals.take(at[np.argsort(stack.clearing_key(proposals.row[at], proposals.second[at]))]))
+    # Stable: two proposals of a person in one second stay in the order they were drawn in.
+    order = np.argsort(stack.clearing_key(proposals.row[at], proposals.second[at]), kind="stable")
+    return Proposals(**proposals.take(at[order]))
 
 
 def _first(stack: Stack, proposals: Proposals, wanted: Column) -> Ints:
@@ -111,7 +115,7 @@ def _visit(stack: Stack, visits: Proposals) -> None:
     device = stack.model.sessions.device(people.device[row], people.owned[row], people.stage[row], visits.luck_device)
     people.device[row] = device
     record_touches(stack, Touches(
-        row, visits.second, full(n, 101), full(n, TouchKind.VISIT), full(n, US), full(n, stack.model.channels + 1),
+        row, stack.moment(row, visits.second), full(n, 101), full(n, TouchKind.VISIT), full(n, US), full(n, stack.model.channels + 1),
         full(n, NONE), full(n, NONE), full(n, NONE), full(n, 0), device.astype(np.int64), full(n, 0),
         np.ones(n, dtype=bool), np.zeros(n, dtype=bool),
     ), impressions=False)
@@ -129,7 +133,8 @@ def _email(stack: Stack, due: Proposals) -> None:
         np.repeat([1, 2], n),
     )
     words, decay = words[:, :n], words[:, n:]
-    level = read_levels(stack, row, sent.second, halves(decay[0], decay[1]))
+    moment = stack.moment(row, sent.second)
+    level = read_levels(stack, row, moment, halves(decay[0], decay[1]))
     clicked = uniform(words[0]) < email.click_rate
     opened = clicked | (uniform(words[1]) < email.open_rate)
     moves = np.array([email.click_moves_up.unaware, email.click_moves_up.aware, email.click_moves_up.considering, 0, 0])
@@ -137,9 +142,9 @@ def _email(stack: Stack, due: Proposals) -> None:
     warms = np.where(clicked, model.scenario.response.click_adds_goodwill, np.where(opened, email.view_adds_goodwill, 0.0))
     level[GOODWILL] = np.minimum(level[GOODWILL] + (uniform(words[3]) < warms), GOODWILL_MAX)
     people.level[:, row] = level
-    people.level_s[row] = sent.second
+    people.level_s[row] = moment
     people.stage[row] += moved
-    _record_emails(stack, sent, opened, clicked)
+    _record_emails(stack, _Sent(row, moment, opened, clicked))
     leaves = uniform(sent.luck_query) < email.unsubscribe_rate
     people.on_list[row[leaves]] = False
 
@@ -161,18 +166,28 @@ def _affordable(stack: Stack, due: Proposals) -> Ints:
     return at
 
 
-def _record_emails(stack: Stack, sent: Proposals, opened: Column, clicked: Column) -> None:
-    people, model, row, n = stack.people, stack.model, sent.row, len(sent)
+@dataclass(frozen=True)
+class _Sent:
+    """E-mails that went out: to whom, when, and what they did with them."""
+
+    row: Ints
+    second: Ints
+    opened: Column
+    clicked: Column
+
+
+def _record_emails(stack: Stack, sent: _Sent) -> None:
+    people, model, row, n = stack.people, stack.model, sent.row, len(sent.row)
     cost = full(n, model.email_cost_micros)
     device = people.device[row].astype(np.int64)
     record_touches(stack, Touches(
         row, sent.second, full(n, 100), full(n, TouchKind.EMAIL), full(n, US), full(n, model.channels),
         full(n, len(model.scenario.us.campaigns)), full(n, NONE), full(n, NONE), full(n, 0), device, cost,
-        opened, clicked,
+        sent.opened, sent.clicked,
     ), impressions=False)
-    log_in(stack, row[clicked], device[clicked], sent.second[clicked])
+    log_in(stack, row[sent.clicked], device[sent.clicked], sent.second[sent.clicked])
     remember_emails(stack.memory, Emails(
-        row, stack.slot_of(row, device), sent.second + model.start_s, full(n, model.channels), cost, clicked,
+        row, stack.slot_of(row, device), sent.second + model.start_s, full(n, model.channels), cost, sent.clicked,
     ))
 
 

@@ -37,10 +37,11 @@ def decide_by_hazard(stack: Stack, rows: Ints, second: Ints) -> None:
     """People in INTENT decide to buy, and pick their advertiser by goodwill."""
     people, model = stack.people, stack.model
     luck = _sale_words(stack, rows, second)
-    level = read_levels(stack, rows, second, halves(luck[4], luck[5]))
+    moment = stack.moment(rows, second)
+    level = read_levels(stack, rows, moment, halves(luck[4], luck[5]))
     advertiser = model.sales.advertiser(level[GOODWILL], level[RIVAL_GOODWILL], people.last_rival[rows], luck[0])
     bought = advertiser != NONE
-    _decide(stack, Decision(rows[bought], second[bought], advertiser[bought], ConversionVia.HAZARD), luck[:, bought])
+    _decide(stack, Decision(rows[bought], moment[bought], advertiser[bought], ConversionVia.HAZARD), luck[:, bought])
 
 
 def decide_on_click(stack: Stack, rows: Ints, second: Ints) -> None:

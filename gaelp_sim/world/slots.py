@@ -38,7 +38,7 @@ def round_of(stack: Stack, pending: Proposals) -> Slots | None:
     # Levels only decay between touches, so a stored level below the need settles it without a draw.
     true &= people.level[GOODWILL, row] >= needed
     at = np.flatnonzero(true)
-    at = at[np.argsort(stack.clearing_key(row[at], pending.second[at]))]
+    at = at[np.argsort(stack.clearing_key(row[at], pending.second[at]), kind="stable")]
     row, second = row[at], pending.second[at]
     if not len(at):
         return None

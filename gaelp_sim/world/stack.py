@@ -72,9 +72,12 @@ class Stack:
     """(units,): our revenue reported since the last hour's report"""
     scratch: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """(people,), any content: see `sales.first_of_each`"""
+    now_s: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """(people,): the last moment of this hour at which something happened to the person; older ones don't matter"""
 
     def __post_init__(self) -> None:
         self.scratch = np.zeros(len(self.people), dtype=np.int64)
+        self.now_s = np.zeros(len(self.people), dtype=np.int64)
         self.reported_micros = np.zeros(self.units, dtype=np.int64)
 
     @staticmethod
@@ -108,7 +111,7 @@ class Stack:
         """Start an hour: leases are filled, those whose accounts refilled may bid again, sums are zero."""
         self.orders = orders
         self.budgets.left_micros[:] = orders.lease_micros
-        self.budgets.dropped &= ~orders.refilled
+        self.budgets.dropped &= ~orders.again
         self.budgets.exhausted_s[orders.refilled] = -1
         channels = self.model.channels + 1
         self.spent_micros = np.zeros((self.units, self.model.bidders, channels), dtype=np.int64)
@@ -139,6 +142,14 @@ class Stack:
         key <<= 32
         key |= self.people.person[rows]
         return key
+
+    def moment(self, rows: Ints, second: Ints) -> Ints:
+        """When a natural move proposed for `second` takes place: never before what has already happened this hour.
+
+        An hour's auctions come first, then a person's visit, change and e-mail; rows are unique.
+        """
+        self.now_s[rows] = np.maximum(self.now_s[rows], second)
+        return self.now_s[rows]
 
     def keys(self, rows: Ints) -> Ints:
         """People named apart from the stack they live in: world and person in one integer, ascending with the rows."""

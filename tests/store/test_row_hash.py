@@ -32,8 +32,9 @@ def test_every_block_but_the_last_is_full(db_url: str, run_record, made_batch, m
         run = store.begin_run(run_record, {})
         for batch in days:
             store.commit(run, batch)
+        chosen = reader.Selection(["person_id"])
         with store.database.reading() as link:
-            blocks = list(reader.read_parts(link, run.run_key, reader.LAYOUTS["touchpoint"], ["person_id"]))
+            blocks = list(reader.read_parts(link, run.run_key, reader.LAYOUTS["touchpoint"], selection=chosen))
         assert [len(block["person_id"]) for block in blocks] == [128] * 4 + [88]
 
 

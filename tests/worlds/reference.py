@@ -215,6 +215,7 @@ class ReferenceWorld:
         ads = self._clear(person, (channel, second), bids, chance, quality)
         if ads:  # an empty page changes nobody: levels are written only where an ad was met
             person.level, person.level_s = level, second
+            person.now = second
         self._meet(person, (channel, second, creative, quality), ads, chance)
 
     def _next_device(self, person: Person, luck: int) -> None:
@@ -311,7 +312,7 @@ class ReferenceWorld:
                 what = (ad.place, TouchKind.IMPRESSION, ad.winner, channel, told)
                 self._touch(person, second, what, (ad.charge, examined, ad.clicked))
             if buys and not person.decided:
-                self._decide(person, second, US, ConversionVia.CLICK)
+                self._decide(person, second, (US, ConversionVia.CLICK), self._words(Purpose.SALE, person.id, second))
             if ad.winner == US and ad.clicked:
                 self._after_click(person, chance.account, creative)
         for ad in ads:
@@ -368,8 +369,8 @@ class ReferenceWorld:
             person.clicks[person.device + 1] = 0
         person.logged_in.add(person.device)
 
-    def _decide(self, person: Person, second: int, advertiser: int, via: ConversionVia) -> None:
-        luck = self._words(Purpose.SALE, person.id, second)
+    def _decide(self, person: Person, second: int, choice: tuple[int, ConversionVia], luck: list[int]) -> None:
+        advertiser, via = choice
         purchased = second + int(self.model.sales.lag_s[luck[1] >> 16])
         reported = purchased + int(luck[2] / WORD * self.model.sales.report_delay_max_s)
         value = micros(self.scenario.economics.ltv_usd) if advertiser == US else 0
@@ -378,7 +379,7 @@ class ReferenceWorld:
         self.result.sales.append((person.id, second, advertiser, int(via), purchased, reported, value))
 
     def _moves(self, members: list[Person], hour: int, plans: Plans) -> None:
-        """After the auctions: at most one change, one visit and one e-mail a person, in the order (second, person)."""
+        """After the auctions: at most one visit, one change and one e-mail a person, in the order (second, person)."""
         changes, visits, emails = [], [], []
         for person in members:
             true = [p for p in plans.get((person.id, hour), []) if self._comes_true(person, p)]
@@ -386,12 +387,12 @@ class ReferenceWorld:
             changes += [(p.second, person.id, m, p) for m, p in kinds if m < Move.VISIT][:1]
             visits += [(p.second, person.id, m, p) for m, p in kinds if m == Move.VISIT][:1]
             emails += [(p.second, person.id, m, p) for m, p in kinds if m == Move.EMAIL][:1]
-        for second, number, move, _ in sorted(changes, key=lambda each: each[:2]):
-            self._change(self.people[number], second, Move(move))
         for second, number, _, proposal in visits:
             self._next_device(self.people[number], proposal.luck_device)
             site = (101, TouchKind.VISIT, US, self.model.channels + 1, NONE)
-            self._touch(self.people[number], second, site, (0, True, False))
+            self._touch(self.people[number], self.people[number].moment(second), site, (0, True, False))
+        for second, number, move, _ in sorted(changes, key=lambda each: each[:2]):
+            self._change(self.people[number], second, Move(move))
         for second, number, _, proposal in sorted(emails, key=lambda each: each[:2]):
             self._email(self.people[number], second, proposal.luck_query / WORD)
 
@@ -413,17 +414,19 @@ class ReferenceWorld:
 
     def _buy(self, person: Person, second: int) -> None:
         """The buyer picks an advertiser: us by goodwill, else a rival, the one seen last favoured."""
-        sales, brand = self.model.sales, self._words(Purpose.SALE, person.id, second)[0]
+        sales, luck = self.model.sales, self._words(Purpose.SALE, person.id, second)
+        brand = luck[0]
         decay = self._words(Purpose.SALE, person.id, second, 1)
+        second = person.moment(second)
         level = self._read(person, second, _quarters(decay[0], decay[1]))
         ours = float(sales.ours_share[level[GOODWILL] * 3 + level[RIVALS]])
         if brand / WORD < ours:
-            self._decide(person, second, US, ConversionVia.HAZARD)
+            self._decide(person, second, (US, ConversionVia.HAZARD), luck)
         elif sales.rivals:
             extra = float(sales.last_rival_extra[level[RIVALS]]) if person.last_rival >= 1 else 0.0
             spread = min((brand / WORD - ours) / (1.0 - ours), 1.0 - 1e-12) * (sales.rivals + extra)
             rival = 1 + int(spread) if spread < sales.rivals else person.last_rival
-            self._decide(person, second, rival, ConversionVia.HAZARD)
+            self._decide(person, second, (rival, ConversionVia.HAZARD), luck)
 
     def _email(self, person: Person, second: int, luck: float) -> None:
         email, cost, lease = self.scenario.email, self.model.email_cost_micros, self.lease[person.cell]
@@ -435,6 +438,7 @@ class ReferenceWorld:
             lease[number] -= cost
         self.result.spend[second // DAY, US] += cost
         words, decay = (self._words(Purpose.NATURAL, person.id, second, slot) for slot in (1, 2))
+        second = person.moment(second)
         person.level, person.level_s = self._read(person, second, _quarters(decay[0], decay[1])), second
         clicked = words[0] / WORD < email.click_rate
         opened = clicked or words[1] / WORD < email.open_rate

@@ -19,6 +19,8 @@ class Person:
     owned: int
     level: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
     level_s: int = 0
+    now: int = 0
+    """The last moment at which something happened."""
     last_rival: int = NONE
     on_list: bool = False
     device: int = 0
@@ -26,6 +28,11 @@ class Person:
     decided: bool = False
     clicks: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
     """Clicks that we remember: of the account, then of each device before it logged in."""
+
+    def moment(self, second: int) -> int:
+        """When a natural move proposed for this second takes place: not before what has happened already."""
+        self.now = max(self.now, second)
+        return self.now
 
 
 @dataclass(frozen=True)
