@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaelp_sim.draws import uniform
-from gaelp_sim.events import Bids, Bools, Floats, Ints, Opportunities, Outcomes, Statistics
+from gaelp_sim.events import Bids, Floats, Ints, Opportunities, Outcomes, Statistics
 from gaelp_sim.market.bidder import Moment
 from gaelp_sim.scenario.schema import Channel, Creative, Scenario
 from gaelp_sim.units import PPM, micros

@@ -19,7 +19,6 @@ from gaelp_sim.world.luck import halves
 from gaelp_sim.world.sales import decide_by_hazard, first_of_each, read_levels
 from gaelp_sim.world.stack import Stack
 
-
 # Plain integers: looking a member up in an enum costs more than comparing with it.
 _UP, _DOWN, _PURCHASE, _VISIT, _EMAIL = (
     int(move) for move in (Move.UP, Move.DOWN, Move.PURCHASE, Move.VISIT, Move.EMAIL)

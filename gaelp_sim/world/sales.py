@@ -82,7 +82,6 @@ def _decide(stack: Stack, decision: Decision, luck: Words) -> None:
         "advertiser": advertiser.astype(np.int64), "value_micros": value,
     }
     stack.pending = {name: np.concatenate([old, fresh[name]]) for name, old in stack.pending.items()}
-    stack.log.add("due", {"purchased_s": purchased, "reported_s": reported})
 
 
 def _touched_ever(stack: Stack, rows: Ints) -> Ints:
@@ -90,25 +89,26 @@ def _touched_ever(stack: Stack, rows: Ints) -> Ints:
     return (stack.first_seen_s[rows] >= 0).any(axis=1).astype(np.int64)
 
 
-def pay_due(stack: Stack, now_s: int) -> None:
-    """Purchases that fall due this second are paid: the journey is CONVERTED, the person out of the market."""
-    people, pending = stack.people, stack.pending
-    due = pending["purchased_s"] == now_s
-    rows = pending["row"][due]
-    people.stage[rows] = Stage.CONVERTED
-    people.status[rows] = np.where(people.journey[rows] >= 0, JourneyStatus.CONVERTED, people.status[rows])
-    people.converted_s[rows] = now_s
-    people.converted_advertiser[rows] = pending["advertiser"][due]
+def settle(stack: Stack, now_s: int) -> None:
+    """Settle all that has fallen due since the last time, up to and including `now_s`.
 
-
-def report_due(stack: Stack, now_s: int) -> None:
-    """Sales whose report falls due this second count as our revenue from now on."""
-    pending = stack.pending
-    due = (pending["reported_s"] == now_s) & (pending["purchased_s"] <= now_s)
-    ours = due & (pending["advertiser"] == US)
-    unit = stack.people.unit[pending["row"][ours]]
-    np.add.at(stack.reported_micros, unit, pending["value_micros"][ours])
-    stack.pending = {name: column[~due] for name, column in pending.items()}
+    A purchase paid makes the journey CONVERTED and takes the person out of the market; a sale of ours that is reported
+    counts as our revenue from now on.
+    """
+    people, pending, since = stack.people, stack.pending, stack.settled_s
+    stack.settled_s = now_s
+    paid = np.flatnonzero((pending["purchased_s"] > since) & (pending["purchased_s"] <= now_s))
+    if len(paid):
+        rows = pending["row"][paid]
+        people.stage[rows] = Stage.CONVERTED
+        people.status[rows] = np.where(people.journey[rows] >= 0, JourneyStatus.CONVERTED, people.status[rows])
+        people.converted_s[rows] = pending["purchased_s"][paid]
+        people.converted_advertiser[rows] = pending["advertiser"][paid]
+    reported = pending["reported_s"] <= now_s
+    if reported.any():
+        ours = reported & (pending["advertiser"] == US)
+        np.add.at(stack.reported_micros, people.unit[pending["row"][ours]], pending["value_micros"][ours])
+        stack.pending = {name: column[~reported] for name, column in pending.items()}
 
 
 def first_of_each(rows: Ints, scratch: Ints) -> Bools:

@@ -72,6 +72,8 @@ class Stack:
     """(units,): our revenue reported since the last hour's report"""
     scratch: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """(people,), any content: see `sales.first_of_each`"""
+    settled_s: int = NONE
+    """Purchases and reports up to this second have been settled"""
     now_s: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """(people,): the last moment of this hour at which something happened to the person; older ones don't matter"""
 

@@ -103,7 +103,6 @@ def _at_midnight(scenario: Scenario) -> tuple[Shard, int]:
     due = np.full(len(rows), SECONDS_PER_DAY)
     fresh = {"row": rows, "purchased_s": due, "reported_s": due, "advertiser": np.full(len(rows), US), "value_micros": due}
     stack.pending = {name: np.concatenate([old, fresh[name]]) for name, old in stack.pending.items()}
-    shard.clock._schedule_due(due, due)
     return shard, len(rows)
 
 
