@@ -151,6 +151,13 @@ def uniform(words: Words) -> NDArray[np.float64]:
     return words * 2.0**-32
 
 
+@compiled
+def quarter(words: Words, which: int, place: int) -> float:
+    """One of four uniforms of 16 bits in pairs of words, (2, n), at `place`: high, low, high, low."""
+    word = words[which >> 1, place]
+    return float((word & 0xFFFF if which & 1 else word >> 16) * 2.0**-16)
+
+
 def below(words: Words, probability: ArrayLike) -> NDArray[np.bool_]:
     """True with the given probability, by comparing the word with probability * 2**32 (0 never, 1 always)."""
     return words < np.asarray(probability, dtype=np.float64) * 2.0**32

@@ -6,12 +6,13 @@ own quality), clamped to [reserve, own bid]; in a first-price auction it costs t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gaelp_sim.draws import Words, uniform
+from gaelp_sim.compiled import compiled
+from gaelp_sim.draws import Words
 from gaelp_sim.events import NONE, Bools, Charge, Ints, Mechanism
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import PER_MILLE, PPM, micros
@@ -23,8 +24,7 @@ _MECHANISMS = {
 }
 
 
-@dataclass(frozen=True)
-class Rules:
+class Rules(NamedTuple):
     """Each channel's auction: columns by channel code."""
 
     first_price: Bools
@@ -43,14 +43,26 @@ class Rules:
             np.array([c.charge.upper() == Charge.CPC.name for c in channels]),
             np.array([c.quality_ranked for c in channels]),
             np.array([c.tells_min_bid_to_win for c in channels]),
-            np.array([c.slots for c in channels]),
-            np.array([micros(c.reserve_usd) for c in channels]),
+            np.array([c.slots for c in channels], dtype=np.int64),
+            np.array([micros(c.reserve_usd) for c in channels], dtype=np.int64),
         )
 
 
-@dataclass(frozen=True)
-class Cleared:
-    """Who holds which slot at what price: (slots, n); `next_score` is the best score left below each slot."""
+class Offers(NamedTuple):
+    """Bids of everybody for a round of opportunities; a bid of 0, or under the reserve, stays out."""
+
+    bid_micros: Ints
+    """(bidders, n)"""
+    quality_ppm: Ints
+    """(bidders, n)"""
+    channel: Codes
+    """(n,)"""
+    ties: Words
+    """(n,): luck where scores are equal"""
+
+
+class Cleared(NamedTuple):
+    """Who holds which slot at what price: (slots, n)."""
 
     winner: Codes
     """Bidder index, or NONE where the slot stays empty."""
@@ -58,54 +70,87 @@ class Cleared:
     """Per click or per thousand impressions, as the channel charges."""
 
 
-def clear(bids: Ints, quality_ppm: Ints, channel: Codes, rules: Rules, luck: Words) -> Cleared:
+@compiled
+def clear(offers: Offers, rules: Rules) -> Cleared:
     """Clear one auction per column.
 
-    bids, quality_ppm: int64, (bidders, n); a bid of 0, or under the reserve, stays out
-    luck: uint32, (n,), for ties
     Invariants: reserve <= price <= winner's bid; empty slots have price 0.
     Source: second price and GSP as Edelman, Ostrovsky, Schwarz (2007); scores as quality-weighted GSP.
     """
+    n = len(offers.channel)
+    cleared = empty_slots(rules, offers.channel)
+    score = np.empty(len(offers.bid_micros), dtype=np.int64)
+    for i in range(n):
+        sell(offers, rules, i, score, cleared)
+    return cleared
+
+
+@compiled
+def empty_slots(rules: Rules, channel: Codes) -> Cleared:
+    """Nothing sold yet: as many slots as the widest of these channels has."""
+    widest = 1
+    for code in channel:
+        widest = max(widest, rules.slots[code])
+    winner = np.full((widest, len(channel)), NONE, dtype=np.int16)
+    return Cleared(winner, np.zeros((widest, len(channel)), dtype=np.int64))
+
+
+@compiled
+def sell(offers: Offers, rules: Rules, i: int, score: Ints, cleared: Cleared) -> None:
+    """Clear auction `i` into `cleared`; score: (bidders,), any content."""
+    channel = offers.channel[i]
     reserve = rules.reserve_micros[channel]
-    score = bids * quality_ppm
-    np.multiply(score, bids >= reserve, out=score)
-    slots = int(rules.slots[channel].max(initial=1))
-    n = bids.shape[1]
-    columns = np.arange(n)
-    winner = np.full((slots, n), NONE, dtype=np.int16)
-    price = np.zeros((slots, n), dtype=np.int64)
-    for slot in range(slots):
-        held, sold = _top(score, luck)
-        if slot:
-            sold &= rules.slots[channel] > slot
-        own_bid, own_quality = bids[held, columns], quality_ppm[held, columns]
-        score[held, columns] = np.where(sold, 0, score[held, columns])
-        ranked = -(-score.max(axis=0) // own_quality)
-        pays = np.where(rules.first_price[channel], own_bid, np.clip(ranked, reserve, own_bid))
-        winner[slot] = np.where(sold, held, NONE)
-        price[slot] = np.where(sold, pays, 0)
-    return Cleared(winner, price)
+    for bidder in range(len(score)):
+        bid = offers.bid_micros[bidder, i]
+        score[bidder] = bid * offers.quality_ppm[bidder, i] if bid >= reserve else 0
+    best, tied = _best(score)
+    for slot in range(rules.slots[channel]):
+        cleared.winner[slot, i], cleared.price_micros[slot, i] = NONE, 0
+        if best <= 0:
+            continue
+        held = _pick(score, best, int(offers.ties[i] * 2.0**-32 * tied))
+        score[held] = 0
+        best, tied = _best(score)
+        bid = offers.bid_micros[held, i]
+        price = bid
+        if not rules.first_price[channel]:
+            price = min(max(-(-best // offers.quality_ppm[held, i]), reserve), bid)
+        cleared.winner[slot, i], cleared.price_micros[slot, i] = held, price
 
 
-def _top(score: Ints, luck: Words) -> tuple[Codes, Bools]:
-    """Index of the highest score of each column, ties drawn uniformly, and whether there is one above 0."""
-    best = score.max(axis=0)
-    held = score.argmax(axis=0)
-    tied = (score == best).sum(axis=0)
-    rows = np.flatnonzero((tied > 1) & (best > 0))
-    for column in rows:
-        equal = np.flatnonzero(score[:, column] == best[column])
-        held[column] = equal[int(uniform(luck[column]) * len(equal))]
-    return held, best > 0
+@compiled
+def _best(score: Ints) -> tuple[int, int]:
+    """The highest score, and how many share it."""
+    best, tied = score[0], 1
+    for value in score[1:]:
+        if value > best:
+            best, tied = value, 1
+        elif value == best:
+            tied += 1
+    return best, tied
 
 
-def charges(price_micros: Ints, clicked: Bools, per_click: Bools) -> Ints:
-    """What each sold slot costs: the price on a click, or ceil(price / 1000) for an impression.
+@compiled
+def _pick(score: Ints, best: int, which: int) -> int:
+    """Index of the `which`-th bidder with that score."""
+    for bidder in range(len(score)):
+        if score[bidder] == best:
+            if which == 0:
+                return bidder
+            which -= 1
+    return NONE
 
-    >>> charges(np.array([2_500_000, 3_000_001]), np.array([False, True]), np.array([False, False])).tolist()
-    [2500, 3001]
+
+@compiled
+def charge_of(price_micros: int, clicked: bool, per_click: bool) -> int:
+    """What a sold slot costs: the price on a click, or ceil(price / 1000) for an impression.
+
+    >>> charge_of(2_500_000, False, False), charge_of(3_000_001, True, False), charge_of(3_000_001, False, True)
+    (2500, 3001, 0)
     """
-    return np.where(per_click, price_micros * clicked, -(-price_micros // PER_MILLE))
+    if per_click:
+        return price_micros if clicked else 0
+    return -(-price_micros // PER_MILLE)
 
 
 def full_quality(bidders: int, n: int) -> Ints:

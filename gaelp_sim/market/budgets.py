@@ -1,20 +1,20 @@
 """Budgets that bind exactly in clearing order.
 
-An account is a limit of one advertiser over a day or a month, on one channel or on all. Within a round opportunities
-clear in order; at the first one at which an advertiser would overspend an account, it is dropped from there on until
-the account refills, and the rest clears again. Worlds don't touch each other: each pass drops the first offender of
-every unit.
+An account is a limit of one advertiser over a day or a month, on one channel or on all. Opportunities clear
+one after the other; at the first one at which an advertiser would overspend an account, it is dropped from there on
+until the account refills, and that auction is held again. Units don't touch each other's accounts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gaelp_sim.compiled import compiled
 from gaelp_sim.events import NONE, US, Bools, Ints
+from gaelp_sim.market.auction import Codes, Offers, Rules, charge_of, empty_slots, sell
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import micros
 
@@ -58,8 +58,7 @@ def accounts_of(scenario: Scenario) -> list[Account]:
     return found
 
 
-@dataclass
-class Budgets:
+class Budgets(NamedTuple):
     """What is left in each unit's accounts, and who has been dropped until they refill."""
 
     advertiser: Ints
@@ -73,11 +72,6 @@ class Budgets:
     exhausted_s: Ints
     """(units, accounts), NONE while not exhausted"""
 
-    @property
-    def channels(self) -> int:
-        """Number of auction channels."""
-        return self.covers.shape[1]
-
     @staticmethod
     def of(accounts: list[Account], units: int, channels: int) -> Budgets:
         """Empty accounts: the controller fills them by leases."""
@@ -89,78 +83,82 @@ class Budgets:
         )
 
 
-@dataclass(frozen=True)
-class Round:
-    """The round being cleared: its bids may lose those of dropped bidders."""
+class Round(NamedTuple):
+    """A round to be cleared, in clearing order within each unit."""
 
     unit: Ints
-    channel: NDArray[np.int16]
     second: Ints
-    bids: Ints
-    """(bidders, n); changed in place"""
+    clicks_us: Bools
+    """(slots, n): our ad would be clicked there"""
+    clicks_rival: Bools
 
 
-@dataclass(frozen=True)
-class Spent:
-    """Winner and charge of every slot, (slots, n), with whatever else the clearing function returned."""
+class Spent(NamedTuple):
+    """Winner, price, charge and click of every slot: (slots, n)."""
 
-    winner: NDArray[np.int16]
-    charge_micros: Ints
+    winner: Codes
     price_micros: Ints
+    charge_micros: Ints
     clicked: Bools
 
 
-def clear_within_budgets(budgets: Budgets, this: Round, clear: Callable[[Ints], Spent]) -> tuple[Spent, Ints]:
+@compiled
+def clear_within_budgets(budgets: Budgets, offers: Offers, this: Round, rules: Rules) -> Spent:
     """Clear a round so that no account is ever overspent by a micro, and book the charges.
 
-    clear: from bids (bidders, n) to winners and charges; called again after each drop
-    Rows of `this` are in clearing order within each unit, units ascending.
-    Returns the outcome and the charges by (unit, channel, bidder).
+    Bids of dropped bidders are set to 0 in `offers`. Where a sale would overspend an account, its owner is dropped
+    from there on and the auction is held again without them.
     """
-    if budgets.dropped.any():
-        _silence(budgets, this)
-    while True:
-        spent = clear(this.bids)
-        sums = _sums(budgets, this, spent)
-        drawn = (sums[:, :, budgets.advertiser] * budgets.covers.T).sum(axis=1)
-        over = drawn > budgets.left_micros
-        if not over.any():
-            budgets.left_micros -= drawn
-            return spent, sums
-        _drop_first(budgets, this, spent, over)
+    cleared = empty_slots(rules, offers.channel)
+    spent = Spent(
+        cleared.winner, cleared.price_micros, np.zeros_like(cleared.price_micros),
+        np.zeros(cleared.winner.shape, dtype=np.bool_),
+    )
+    score = np.empty(len(offers.bid_micros), dtype=np.int64)
+    for i in range(len(offers.channel)):
+        unit, channel = this.unit[i], offers.channel[i]
+        for account in range(len(budgets.advertiser)):
+            if budgets.dropped[unit, account] and budgets.covers[account, channel]:
+                offers.bid_micros[budgets.advertiser[account], i] = 0
+        while True:
+            sell(offers, rules, i, score, cleared)
+            _charge(spent, this, i, rules.per_click[channel])
+            broke = _first_overspent(budgets, spent, i, unit, channel)
+            if broke == NONE:
+                break
+            budgets.dropped[unit, broke] = True
+            budgets.exhausted_s[unit, broke] = this.second[i]
+            offers.bid_micros[budgets.advertiser[broke], i] = 0
+        for account in range(len(budgets.advertiser)):
+            if budgets.covers[account, channel]:
+                budgets.left_micros[unit, account] -= _cost(spent, i, budgets.advertiser[account])
+    return spent
 
 
-def _silence(budgets: Budgets, this: Round) -> None:
-    for unit, account in np.argwhere(budgets.dropped):
-        _remove(budgets, this, account, (this.unit == unit))
+@compiled
+def _charge(spent: Spent, this: Round, i: int, per_click: bool) -> None:
+    for slot in range(len(spent.winner)):
+        winner = spent.winner[slot, i]
+        clicks = this.clicks_us[slot, i] if winner == US else this.clicks_rival[slot, i]
+        spent.clicked[slot, i] = winner != NONE and clicks
+        spent.charge_micros[slot, i] = charge_of(spent.price_micros[slot, i], spent.clicked[slot, i], per_click)
 
 
-def _remove(budgets: Budgets, this: Round, account: int, rows: Bools) -> None:
-    covered = rows & budgets.covers[account][this.channel]
-    this.bids[budgets.advertiser[account], covered] = 0
+@compiled
+def _cost(spent: Spent, i: int, advertiser: int) -> int:
+    """What an advertiser pays for its slots at opportunity `i`."""
+    cost = 0
+    for slot in range(len(spent.winner)):
+        if spent.winner[slot, i] == advertiser:
+            cost += spent.charge_micros[slot, i]
+    return cost
 
 
-def _sums(budgets: Budgets, this: Round, spent: Spent) -> Ints:
-    """Charges of the round by (unit, channel, bidder)."""
-    units, channels, bidders = len(budgets.left_micros), budgets.channels, len(this.bids)
-    # An unsold slot has winner -1 and charge 0: it adds nothing, wherever it lands.
-    place = (this.unit * channels + this.channel) * bidders + np.maximum(spent.winner, 0)
-    # Sums below 2**53 micros (9 billion units of money) are exact as floats.
-    sums = np.bincount(place.ravel(), weights=spent.charge_micros.ravel(), minlength=units * channels * bidders)
-    return sums.astype(np.int64).reshape(units, channels, bidders)
-
-
-def _drop_first(budgets: Budgets, this: Round, spent: Spent, over: Bools) -> None:
-    """Drop, in each unit, the (bidder, account) that would be the first to overspend."""
-    first: dict[int, tuple[int, int]] = {}
-    for unit, account in np.argwhere(over):
-        mine = (this.unit == unit) & budgets.covers[account][this.channel]
-        cost = np.where(spent.winner == budgets.advertiser[account], spent.charge_micros, 0).sum(axis=0)
-        running = np.cumsum(np.where(mine, cost, 0))
-        place = int(np.argmax(running > budgets.left_micros[unit, account]))
-        first[unit] = min(first.get(unit, (place, account)), (place, account))
-    order = np.arange(len(this.unit))
-    for unit, (place, account) in first.items():
-        budgets.dropped[unit, account] = True
-        budgets.exhausted_s[unit, account] = this.second[place]
-        _remove(budgets, this, account, (this.unit == unit) & (order >= place))
+@compiled
+def _first_overspent(budgets: Budgets, spent: Spent, i: int, unit: int, channel: int) -> int:
+    """The first account that opportunity `i` would overspend, or NONE."""
+    for account in range(len(budgets.advertiser)):
+        if budgets.covers[account, channel]:
+            if _cost(spent, i, budgets.advertiser[account]) > budgets.left_micros[unit, account]:
+                return account
+    return NONE

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gaelp_sim.compiled import compiled
 from gaelp_sim.draws import Words, normal_quantile
 from gaelp_sim.events import NONE, Bids, Floats, Ints, Opportunities, Outcomes, Statistics
 from gaelp_sim.market.bidder import Moment
@@ -81,28 +82,34 @@ class TableRival:
 
 @dataclass(frozen=True)
 class Panel:
-    """Several table rivals bidding at once: the same bids as one by one, in a fifth of the array calls."""
+    """Several table rivals bidding at once: the same bids as one by one, in one pass."""
 
     level_micros: Floats
     """(rivals, signals)"""
     multiples: Floats
-    """(rivals * 2**16,)"""
-    offset: NDArray[np.uint32]
-    """(rivals, 1): where each one's table begins"""
+    """(rivals, 2**16)"""
 
     @staticmethod
     def of(rivals: list[TableRival]) -> Panel:
         """Stack the rivals' tables."""
-        offset = (np.arange(len(rivals), dtype=np.uint32) << np.uint32(_TABLE_BITS))[:, None]
-        tables = [rival.multiples for rival in rivals]
-        return Panel(np.stack([rival.level_micros for rival in rivals]), np.concatenate(tables), offset)
+        levels, tables = [rival.level_micros for rival in rivals], [rival.multiples for rival in rivals]
+        return Panel(np.stack(levels), np.stack(tables))
 
     def bid(self, opportunities: Opportunities, price_factor: Floats, luck: Words) -> Ints:
         """Bids of all, int64 (rivals, n); luck: (rivals, n)."""
-        multiple = self.multiples[(luck >> np.uint32(32 - _TABLE_BITS)) + self.offset]
-        multiple *= self.level_micros[:, opportunities.signal]
-        multiple *= price_factor[opportunities.unit]
-        return multiple.astype(np.int64)
+        return _panel_bids(self.multiples, self.level_micros, luck, opportunities.signal, price_factor[opportunities.unit])
+
+
+@compiled
+def _panel_bids(
+    multiples: Floats, level_micros: Floats, luck: Words, signal: NDArray[np.int16], factor: Floats
+) -> Ints:
+    bids = np.empty(luck.shape, dtype=np.int64)
+    for rival in range(luck.shape[0]):
+        for i in range(luck.shape[1]):
+            multiple = multiples[rival, luck[rival, i] >> np.uint32(32 - _TABLE_BITS)]
+            bids[rival, i] = np.int64(multiple * level_micros[rival, signal[i]] * factor[i])
+    return bids
 
 
 def _defence(scenario: Scenario) -> Floats:

@@ -7,12 +7,14 @@ keyed draw picks level and creative uniformly; the propensity of every action is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gaelp_sim.draws import uniform
-from gaelp_sim.events import Bids, Floats, Ints, Opportunities, Outcomes, Statistics
+from gaelp_sim.compiled import compiled
+from gaelp_sim.draws import Words
+from gaelp_sim.events import Bids, Bools, Floats, Ints, Opportunities, Outcomes, Statistics
 from gaelp_sim.market.bidder import Moment
 from gaelp_sim.scenario.schema import Channel, Creative, Scenario
 from gaelp_sim.units import PPM, micros
@@ -60,32 +62,16 @@ class RulePolicy:
 
     def bid(self, opportunities: Opportunities, moment: Moment) -> Bids:
         """Level and creative by rule or, with probability epsilon, uniformly; bid = price x multiple x pacing."""
-        channel, signal = opportunities.channel, opportunities.signal
         night = int(moment.local_hour in NIGHT_HOURS)
-        greedy_level = self.greedy_level[night][moment.returning.astype(np.int8), signal]
-        greedy_creative = self.greedy_creative[signal]
-        level, creative = self._explored(moment, channel, greedy_level, greedy_creative)
-        options = self.creative_count[channel]
-        open_here = options > 0
-        is_greedy = (level == greedy_level) & (creative == greedy_creative)
-        each = self.epsilon / (len(LEVEL_MULTIPLES) * np.maximum(options, 1))
-        propensity = np.where(open_here, np.where(is_greedy, 1.0 - self.epsilon + each, each), 1.0)
-        paced = self.price_micros[signal] * moment.multiplier_ppm[opportunities.unit, channel] // PPM
-        bid = (LEVEL_MULTIPLES[level] * paced).astype(np.int64) * open_here
-        return Bids(bid, np.where(open_here, level, 0).astype(np.int16), creative, propensity)
-
-    def _explored(
-        self, moment: Moment, channel: NDArray[np.int16], level: NDArray[np.int16], creative: NDArray[np.int16]
-    ) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-        place = uniform(moment.luck)
-        rows = np.flatnonzero(place < self.epsilon)
-        if len(rows):
-            level, creative = level.copy(), creative.copy()
-            options = np.maximum(self.creative_count[channel[rows]], 1)
-            choice = (place[rows] / self.epsilon * (len(LEVEL_MULTIPLES) * options)).astype(np.int64)
-            level[rows] = choice // options
-            creative[rows] = self.creatives[channel[rows], choice % options]
-        return level, creative
+        table = _Table(
+            self.price_micros, self.greedy_level[night], self.greedy_creative, self.creatives, self.creative_count,
+            LEVEL_MULTIPLES, self.epsilon,
+        )
+        seen = _Seen(
+            opportunities.unit, opportunities.channel, opportunities.signal, moment.luck, moment.returning,
+            moment.multiplier_ppm,
+        )
+        return Bids(*_rule_bids(table, seen))
 
     def observe(self, opportunities: Opportunities, outcomes: Outcomes) -> Statistics:
         """Nothing: the rule does not learn."""
@@ -93,6 +79,57 @@ class RulePolicy:
 
     def update(self, statistics: Statistics) -> None:
         """Nothing to update."""
+
+
+class _Table(NamedTuple):
+    """The rule for an hour, as compiled code reads it."""
+
+    price_micros: Ints
+    greedy_level: NDArray[np.int16]
+    """(2, signals): by returning"""
+    greedy_creative: NDArray[np.int16]
+    creatives: NDArray[np.int16]
+    creative_count: Ints
+    multiples: Floats
+    epsilon: float
+
+
+class _Seen(NamedTuple):
+    """What the rule looks at, an entry an opportunity."""
+
+    unit: Ints
+    channel: NDArray[np.int16]
+    signal: NDArray[np.int16]
+    luck: Words
+    returning: Bools
+    multiplier_ppm: Ints
+    """(units, channels)"""
+
+
+@compiled
+def _rule_bids(table: _Table, seen: _Seen) -> tuple[Ints, NDArray[np.int16], NDArray[np.int16], Floats]:
+    """Bid, level, creative and propensity of each opportunity."""
+    n, levels = len(seen.unit), len(table.multiples)
+    bid, propensity = np.zeros(n, dtype=np.int64), np.ones(n)
+    level, creative = np.zeros(n, dtype=np.int16), np.empty(n, dtype=np.int16)
+    for i in range(n):
+        channel, signal = seen.channel[i], seen.signal[i]
+        options = table.creative_count[channel]
+        creative[i] = table.greedy_creative[signal]
+        if options == 0:
+            continue
+        level[i] = table.greedy_level[int(seen.returning[i]), signal]
+        place, each = seen.luck[i] * 2.0**-32, table.epsilon / (levels * options)
+        greedy_level, greedy_creative = level[i], creative[i]
+        if place < table.epsilon:
+            choice = int(place / table.epsilon * (levels * options))
+            level[i] = choice // options
+            creative[i] = table.creatives[channel, choice % options]
+        is_greedy = level[i] == greedy_level and creative[i] == greedy_creative
+        propensity[i] = 1.0 - table.epsilon + each if is_greedy else each
+        paced = table.price_micros[signal] * seen.multiplier_ppm[seen.unit[i], channel] // PPM
+        bid[i] = int(table.multiples[level[i]] * paced)
+    return bid, level, creative, propensity
 
 
 def pacing_multiplier_ppm(spent_micros: Ints, limit_micros: Ints, traffic_share: float) -> Ints:

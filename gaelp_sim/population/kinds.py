@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 from math import log
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gaelp_sim.compiled import compiled
 from gaelp_sim.events import Floats, Stage
 from gaelp_sim.scenario.schema import Scenario, Segment, StageRates, StageShares
 
@@ -31,6 +32,19 @@ class Move(IntEnum):
     EMAIL = 6
 
 
+class Rates(NamedTuple):
+    """Events per day of each kind by segment and stage."""
+
+    per_day: Floats
+    """(kinds, segments, stages)"""
+
+
+@compiled
+def rate_of(rates: Rates, kind: int, segment: int, stage: int) -> float:
+    """Events per day of a kind for a person in this segment and stage."""
+    return float(rates.per_day[kind, segment, stage])
+
+
 @dataclass(frozen=True)
 class Kinds:
     """Rates per day of each kind, and the bounds that proposals are drawn under.
@@ -43,8 +57,8 @@ class Kinds:
     rate_per_day: Floats
     quiet_bound: Floats
     active_bound: Floats
-    flat_rate: Floats
-    """The same rates, flattened for one gather: index (kind * segments + segment) * stages + stage."""
+    rates: Rates
+    """The same rates, for compiled code."""
 
     @property
     def count(self) -> int:
@@ -55,19 +69,6 @@ class Kinds:
     def segments(self) -> int:
         """How many segments there are."""
         return self.rate_per_day.shape[1]
-
-    def move(self, kind: NDArray[np.int16]) -> NDArray[np.int16]:
-        """The natural move of each kind (only where kind >= channels)."""
-        return kind - np.int16(self.channels)
-
-    def present_rate(self, kind: NDArray[np.int16], segment: NDArray[np.int8], stage: NDArray[np.int8]) -> Floats:
-        """Events per day of each kind for people in these segments and stages."""
-        index = kind.astype(np.int64)
-        index *= self.segments
-        index += segment
-        index *= STAGES
-        index += stage
-        return self.flat_rate[index]
 
 
 def by_stage(part: StageRates | StageShares) -> Floats:
@@ -90,7 +91,7 @@ def kinds_of(scenario: Scenario) -> Kinds:
     gated[channels + Move.EMAIL] = True
     bound = rates.max(axis=(1, 2))
     quiet = np.where(gated, 0.0, rates[:, :, Stage.UNAWARE].max(axis=1))
-    return Kinds(channels, rates, quiet, bound - quiet, rates.ravel())
+    return Kinds(channels, rates, quiet, bound - quiet, Rates(rates))
 
 
 def _natural_rates(scenario: Scenario, segment: Segment) -> Floats:

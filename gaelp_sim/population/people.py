@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,7 @@ GOODWILL, RIVAL_GOODWILL, FATIGUE_TEACH, FATIGUE_OFFER = range(4)
 LEVELS = 4
 
 
-@dataclass
-class People:
+class People(NamedTuple):
     """The state of every person in a stack; row order is (unit, person id) and never changes.
 
     Times are seconds since the root run's start, NONE where the thing never happened. Levels are read lazily: they
@@ -63,12 +62,14 @@ class People:
     channels_seen: NDArray[np.int64]
     rivals_seen: NDArray[np.int64]
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
+        """Number of people."""
         return len(self.person)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Every column by name, for a snapshot."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return self._asdict()
 
     def needs_active_layer(self) -> NDArray[np.bool_]:
         """True for people whom more than the quiet proposals may concern."""
@@ -119,8 +120,8 @@ def born(draws: Draws, scenario: Scenario, world: int, cells: range) -> People:
 def joined(parts: list[People]) -> People:
     """Stack people of several worlds; units are renumbered in order."""
     columns = {}
-    for field in fields(People):
-        columns[field.name] = np.concatenate([getattr(part, field.name) for part in parts], axis=-1)
+    for name in People._fields:
+        columns[name] = np.concatenate([getattr(part, name) for part in parts], axis=-1)
     offset = np.cumsum([0] + [int(part.unit[-1]) + 1 for part in parts[:-1]])
     columns["unit"] = np.concatenate([part.unit + int(first) for part, first in zip(parts, offset, strict=True)])
     columns["unit"] = columns["unit"].astype(np.int32)

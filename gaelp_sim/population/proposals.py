@@ -9,11 +9,13 @@ would be the same whenever it is.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gaelp_sim.draws import Draws, Purpose, Words, uniform
+from gaelp_sim.compiled import compiled
+from gaelp_sim.draws import Draws, Purpose, Who, Words
 from gaelp_sim.events import Floats, Ints, Proposals
 from gaelp_sim.population.kinds import Kinds
 from gaelp_sim.population.people import People
@@ -68,52 +70,78 @@ class Proposer:
         """
         layer = self.layer(active=active)
         channels = self.kinds.channels
-        ads, moves = layer.bound[:channels].sum(), layer.bound[channels:].sum()
-        total = ads * traffic + moves
-        words = self.draws.words(Purpose.DAY_COUNTS, people.world[rows], people.person[rows], day)[layer.count_word]
-        unit = people.unit[rows]
-        counts = _poisson(uniform(words), total, unit)
+        split = Split(traffic, float(layer.bound[:channels].sum()), float(layer.bound[channels:].sum()))
+        when = np.full(len(rows), day, dtype=np.int64)
+        words = self.draws.blocks(Purpose.DAY_COUNTS, Who(people.world[rows], people.person[rows], when), slots=1)
+        counts = _poisson_counts(words[layer.count_word], people.unit[rows], split.total())
         owner = np.repeat(np.arange(len(rows)), counts)
         slot = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
         row = rows[owner]
         luck = self.draws.words(layer.purpose, people.world[row], people.person[row], day, slot)
-        kind, mark = self._kind_and_mark(layer, uniform(luck[1]), traffic[unit[owner]])
-        second = day * SECONDS_PER_DAY + self._second_of_day(luck[0])
-        return Proposals(row, second, kind, mark, luck[2], luck[3])
-
-    def _second_of_day(self, words: Words) -> Ints:
-        hour = self.hour_table[words >> np.uint32(32 - _HOUR_TABLE_BITS)].astype(np.int64)
-        within = (words & np.uint32(0xFFFF)).astype(np.int64) * SECONDS_PER_HOUR >> 16
-        return hour * SECONDS_PER_HOUR + within
-
-    def _kind_and_mark(self, layer: Layer, luck: Floats, traffic: Floats) -> tuple[NDArray[np.int16], Floats]:
-        """Split [0, total) into opportunities (scaled by traffic) and moves, then by kind; the rest is the mark."""
-        channels = self.kinds.channels
-        ads, moves = layer.bound[:channels].sum(), layer.bound[channels:].sum()
-        place = luck * (ads * traffic + moves)
-        # Opportunities fill [0, ads * traffic): scale them back so that one set of edges serves every day.
-        scaled = place / traffic
-        place = np.where(scaled < ads, scaled, place - ads * traffic + ads)
-        edges = np.cumsum(layer.bound)
-        kind = np.minimum(np.searchsorted(edges, place, side="right"), len(edges) - 1)
-        mark = place - (edges - layer.bound)[kind] + layer.base[kind]
-        return kind.astype(np.int16), mark
+        second, kind, mark = _drawn(luck, people.unit[row], split, (layer.bound, layer.base), self.hour_table)
+        return Proposals(row, second + day * SECONDS_PER_DAY, kind, mark, luck[2], luck[3])
 
 
-def _poisson(luck: Floats, mean: Floats, unit: NDArray[np.int32]) -> Ints:
+class Split(NamedTuple):
+    """How many proposals a day brings, and how they part: opportunities are scaled by the unit's traffic."""
+
+    traffic: Floats
+    """(units,)"""
+    ads: float
+    moves: float
+
+    def total(self) -> Floats:
+        """(units,): mean number of a person's proposals."""
+        return self.ads * self.traffic + self.moves
+
+
+@compiled
+def _poisson_counts(luck: Words, unit: NDArray[np.int32], mean: Floats) -> Ints:
     """Poisson counts by inverting the distribution function; mean: (units,)."""
-    counts = np.zeros(len(luck), dtype=np.int64)
-    weight = np.exp(-mean)
-    reached = weight.copy()
-    rows = np.flatnonzero(luck >= reached[unit])
-    for k in range(1, _COUNT_MAX):
-        if not len(rows):
-            break
-        counts[rows] = k
-        weight = weight * mean / k
-        reached = reached + weight
-        rows = rows[luck[rows] >= reached[unit[rows]]]
+    # The same sums for everybody in a unit: once, in a table.
+    reached = np.empty((len(mean), _COUNT_MAX))
+    for u in range(len(mean)):
+        weight = np.exp(-mean[u])
+        total = weight
+        for k in range(_COUNT_MAX):
+            reached[u, k] = total
+            weight *= mean[u] / (k + 1)
+            total += weight
+    counts = np.empty(len(luck), dtype=np.int64)
+    for i in range(len(luck)):
+        place, k = luck[i] * 2.0**-32, 0
+        while k < _COUNT_MAX - 1 and place >= reached[unit[i], k]:
+            k += 1
+        counts[i] = k
     return counts
+
+
+@compiled
+def _drawn(
+    luck: Words, unit: NDArray[np.int32], split: Split, layer: tuple[Floats, Floats], hour_table: NDArray[np.uint8]
+) -> tuple[Ints, NDArray[np.int16], Floats]:
+    """Second of the day, kind and mark of each proposal.
+
+    [0, ads x traffic + moves) is split into opportunities and moves, then by kind; the rest is the mark.
+    """
+    bound, base = layer
+    edges = np.cumsum(bound)
+    n = luck.shape[1]
+    second, kind, mark = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int16), np.empty(n)
+    for i in range(n):
+        hour = np.int64(hour_table[luck[0, i] >> np.uint32(32 - _HOUR_TABLE_BITS)])
+        second[i] = hour * SECONDS_PER_HOUR + (np.int64(luck[0, i] & np.uint32(0xFFFF)) * SECONDS_PER_HOUR >> 16)
+        traffic = split.traffic[unit[i]]
+        place = luck[1, i] * 2.0**-32 * (split.ads * traffic + split.moves)
+        # Opportunities fill [0, ads x traffic): scaled back, one set of edges serves every day.
+        scaled = place / traffic
+        place = scaled if scaled < split.ads else place - split.ads * traffic + split.ads
+        k = 0
+        while k < len(edges) - 1 and place >= edges[k]:
+            k += 1
+        kind[i] = k
+        mark[i] = place - (edges[k] - bound[k]) + base[k]
+    return second, kind, mark
 
 
 @dataclass(frozen=True)
@@ -135,7 +163,7 @@ def plan_day(proposer: Proposer, people: People, day: int, traffic: Floats) -> D
 
     A quiet person can become active today only through a quiet proposal, so those without one are left out.
     """
-    everyone = np.arange(len(people))
+    everyone = np.arange(people.size)
     quiet = proposer.propose(people, everyone, day, traffic, active=False)
     needed = people.needs_active_layer()
     needed[quiet.row] = True

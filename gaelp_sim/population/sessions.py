@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gaelp_sim.draws import Words, uniform
+from gaelp_sim.compiled import compiled
 from gaelp_sim.events import DeviceKind, Floats
 from gaelp_sim.population.kinds import by_stage
 from gaelp_sim.scenario.schema import Channel, Scenario, Signal, StageRates
@@ -18,55 +18,58 @@ Codes = NDArray[np.int16]
 _DESKTOP, _TABLET = int(DeviceKind.DESKTOP), int(DeviceKind.TABLET)
 
 
-@dataclass(frozen=True)
-class Sessions:
+class Chain(NamedTuple):
     """Tables for the device chain and for P(signal | channel, stage, crisis)."""
 
     stays: float
     desktop_weight: Floats
+    """(stages,)"""
     tablet_weight: float
     signal_edges: Floats
-    """(channels * 2 * stages, signals_max - 1): cumulative shares; 2 = in the crisis segment or not"""
+    """(channels, 2, stages, signals_max - 1): cumulative shares; 2 = in the crisis segment or not"""
     first_signal: Codes
     """(channels,): code of the channel's first signal"""
     crisis_segment: NDArray[np.bool_]
     """(segments,)"""
 
-    @staticmethod
-    def of(scenario: Scenario) -> Sessions:
-        """Compile the scenario's devices and signals."""
-        devices = scenario.population.devices
-        widest = max(len(channel.signals) for channel in scenario.channels)
-        edges = np.concatenate([_signal_edges(channel, widest) for channel in scenario.channels])
-        counts = [len(channel.signals) for channel in scenario.channels]
-        return Sessions(
-            devices.stays_on_device, by_stage(devices.desktop_weight), devices.tablet_weight, edges,
-            (np.cumsum(counts) - counts).astype(np.int16),
-            np.array([segment.crisis for segment in scenario.population.segments]),
-        )
 
-    def device(self, last: NDArray[np.int8], owned: NDArray[np.int8], stage: NDArray[np.int8], luck: Words) -> NDArray[np.int8]:
-        """Next device of the Markov chain: stay, or move by the stage's odds among those owned.
+def chain_of(scenario: Scenario) -> Chain:
+    """Compile the scenario's devices and signals."""
+    devices = scenario.population.devices
+    widest = max(len(channel.signals) for channel in scenario.channels)
+    counts = [len(channel.signals) for channel in scenario.channels]
+    return Chain(
+        float(devices.stays_on_device), by_stage(devices.desktop_weight), float(devices.tablet_weight),
+        np.stack([_signal_edges(channel, widest) for channel in scenario.channels]),
+        (np.cumsum(counts) - counts).astype(np.int16),
+        np.array([segment.crisis for segment in scenario.population.segments]),
+    )
 
-        Source: notes on users, section 1.2: the odds from mobile to desktop rise towards INTENT.
-        """
-        place = uniform(luck)
-        device = last.copy()
-        moving = np.flatnonzero(place >= self.stays)
-        place, owned = place[moving], owned[moving]
-        mobile = 1.0
-        desktop = self.desktop_weight[stage[moving]] * (owned >> _DESKTOP & 1)
-        tablet = self.tablet_weight * (owned >> _TABLET & 1)
-        share = (place - self.stays) / max(1.0 - self.stays, 1e-12) * (mobile + desktop + tablet)
-        device[moving] = (share >= mobile).astype(np.int8) + (share >= mobile + desktop)
-        return device
 
-    def signal(self, channel: Codes, segment: NDArray[np.int8], stage: NDArray[np.int8], luck: Words) -> Codes:
-        """Query class or audience signal of each opportunity, by channel, stage and crisis."""
-        index = (channel.astype(np.int64) * 2 + self.crisis_segment[segment]) * 5 + stage
-        edges = self.signal_edges[index]
-        within = (uniform(luck)[:, None] >= edges).sum(axis=1)
-        return (self.first_signal[channel] + within).astype(np.int16)
+@compiled
+def next_device(chain: Chain, last: int, owned: int, stage: int, luck: int) -> int:
+    """Next device of the Markov chain: stay, or move by the stage's odds among those owned.
+
+    owned: bitmask by DeviceKind; luck: a word
+    Source: notes on users, section 1.2: the odds from mobile to desktop rise towards INTENT.
+    """
+    place = luck * 2.0**-32
+    if place < chain.stays:
+        return last
+    desktop = chain.desktop_weight[stage] if owned >> _DESKTOP & 1 else 0.0
+    tablet = chain.tablet_weight if owned >> _TABLET & 1 else 0.0
+    share = (place - chain.stays) / max(1.0 - chain.stays, 1e-12) * (1.0 + desktop + tablet)
+    return int(share >= 1.0) + int(share >= 1.0 + desktop)
+
+
+@compiled
+def signal_of(chain: Chain, channel: int, segment: int, stage: int, luck: int) -> int:
+    """Query class or audience signal of an opportunity, by channel, stage and crisis; luck: a word."""
+    edges = chain.signal_edges[channel, int(chain.crisis_segment[segment]), stage]
+    place, signal = luck * 2.0**-32, int(chain.first_signal[channel])
+    for edge in edges:
+        signal += int(place >= edge)
+    return signal
 
 
 def signal_shares(channel: Channel) -> Floats:
@@ -84,7 +87,6 @@ def _crisis_share(signal: Signal) -> StageRates:
 
 def _signal_edges(channel: Channel, widest: int) -> Floats:
     shares = signal_shares(channel)
-    edges = np.full((2 * shares.shape[1], widest - 1), 2.0)
-    cumulative = np.cumsum(shares, axis=2)[:, :, :-1].reshape(len(edges), -1)
-    edges[:, : cumulative.shape[1]] = cumulative
+    edges = np.full((*shares.shape[:2], widest - 1), 2.0)
+    edges[:, :, : shares.shape[2] - 1] = np.cumsum(shares, axis=2)[:, :, :-1]
     return edges

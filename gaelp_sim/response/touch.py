@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gaelp_sim.draws import Words, uniform
-from gaelp_sim.events import US, Bools, FatigueFamily, Floats, Ints, Stage
+from gaelp_sim.compiled import compiled
+from gaelp_sim.events import FatigueFamily, Floats, Stage
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import PPM
 
 GOODWILL_MAX = 3
 RIVAL_GOODWILL_MAX = 2
 FATIGUE_MAX = 3
-_STAGES = len(Stage)
-
-Codes = NDArray[np.int16]
-Levels = NDArray[np.int8]
+_INTENT = int(Stage.INTENT)
 
 
-@dataclass(frozen=True)
-class Effects:
-    """Tables of the response model, by channel x stage (flattened), segment and creative."""
+class Effects(NamedTuple):
+    """Tables of the response model, by channel and stage, segment and creative."""
 
     click_rate: Floats
-    """(channels * stages,), before segment and quality"""
+    """(channels, stages), before segment and quality"""
     segment_click: Floats
     """(segments,)"""
     examined: Floats
@@ -36,13 +32,13 @@ class Effects:
     view_goodwill: Floats
     """(channels,)"""
     match: Floats
-    """(creatives * stages,)"""
+    """(creatives, stages)"""
     family: NDArray[np.int8]
     """(creatives,)"""
     worn: Floats
     """(FATIGUE_MAX + 1,): exp(-lambda f)"""
     buy_on_click: Floats
-    """(segments * (GOODWILL_MAX + 1) * (RIVAL_GOODWILL_MAX + 1),)"""
+    """(segments, GOODWILL_MAX + 1, RIVAL_GOODWILL_MAX + 1)"""
     click_goodwill: float
     overexposure_from: int
     overexposure_harm: float
@@ -54,111 +50,102 @@ class Effects:
         """Compile the scenario's response model."""
         response, channels = scenario.response, scenario.channels
         return Effects(
-            np.concatenate([_stages(channel.click_rate) for channel in channels]),
+            np.stack([_stages(channel.click_rate) for channel in channels]),
             np.array([segment.click_rate_factor for segment in scenario.population.segments]),
             np.array([channel.examined for channel in channels]),
-            np.concatenate([_stages(channel.click_moves_up) for channel in channels]),
-            np.concatenate([_stages(channel.view_moves_up) for channel in channels]),
+            np.stack([_stages(channel.click_moves_up) for channel in channels]),
+            np.stack([_stages(channel.view_moves_up) for channel in channels]),
             np.array([channel.view_adds_goodwill for channel in channels]),
-            np.concatenate([_stages(creative.match) for creative in scenario.creatives]),
+            np.stack([_stages(creative.match) for creative in scenario.creatives]),
             np.array([FatigueFamily[c.family.upper()] for c in scenario.creatives], dtype=np.int8),
             np.exp(-response.fatigue_per_exposure * np.arange(FATIGUE_MAX + 1)),
             _buy_on_click(scenario),
-            response.click_adds_goodwill, response.overexposure_from, response.overexposure_harm,
-            response.rival_move_factor, response.rival_click_goodwill,
+            float(response.click_adds_goodwill), response.overexposure_from, float(response.overexposure_harm),
+            float(response.rival_move_factor), float(response.rival_click_goodwill),
         )
 
-    def quality(self, creative: Codes, stage: Levels, fatigue: Levels) -> Floats:
-        """How well a creative works on these people now: match x exp(-lambda x recent exposures)."""
-        return self.match[creative.astype(np.int64) * _STAGES + stage] * self.worn[fatigue]
 
-    def clicks(self, channel: Codes, segment: Levels, stage: Levels, luck: Words) -> tuple[Floats, Floats]:
-        """Base click rate of each opportunity, and the click's uniform: clicked where luck < rate x quality."""
-        rate = self.click_rate[channel.astype(np.int64) * _STAGES + stage] * self.segment_click[segment]
-        return rate, uniform(luck)
+@compiled
+def quality_of(effects: Effects, creative: int, stage: int, fatigue: int) -> float:
+    """How well a creative works on a person now: match x exp(-lambda x recent exposures)."""
+    return float(effects.match[creative, stage] * effects.worn[fatigue])
 
 
-def quality_ppm(quality: Floats) -> Ints:
+@compiled
+def click_rate_of(effects: Effects, channel: int, segment: int, stage: int) -> float:
+    """Probability of a click on an ad of quality 1 in the top slot."""
+    return float(effects.click_rate[channel, stage] * effects.segment_click[segment])
+
+
+@compiled
+def quality_ppm(quality: float) -> int:
     """Quality as the integer score auctions rank by, at least 1 ppm."""
-    return np.maximum(np.rint(quality * PPM), 1).astype(np.int64)
+    return max(int(np.rint(quality * PPM)), 1)
 
 
-@dataclass(frozen=True)
-class Met:
-    """One slot's touches: what each person met, (n,) columns; only rows with a winner."""
+class Ad(NamedTuple):
+    """An ad that a person looked at."""
 
-    winner: Codes
-    channel: Codes
-    creative: Codes
-    segment: Levels
-    stage: Levels
-    goodwill: Levels
-    rival_goodwill: Levels
-    fatigue: Levels
-    """(2, n), by family"""
-    clicked: Bools
-    examined: Bools
-    base_rate: Floats
-    quality: Floats
-    luck_effect: Words
-    luck_extra: Words
+    ours: bool
+    channel: int
+    creative: int
+    """Ours; any code for a rival's"""
+    clicked: bool
+    quality: float
+    """Of our creative"""
+    click_rate: float
+    """Of an ad of quality 1 in this place"""
 
 
-@dataclass(frozen=True)
-class Changed:
-    """The levels after a touch, and who decided at once to buy from us."""
+class Standing(NamedTuple):
+    """How a person stands before an ad, and after it."""
 
-    stage: Levels
-    goodwill: Levels
-    rival_goodwill: Levels
-    fatigue: Levels
-    buys: Bools
+    stage: int
+    goodwill: int
+    rival_goodwill: int
+    fatigue_teach: int
+    fatigue_offer: int
 
 
-def respond(effects: Effects, met: Met) -> Changed:
-    """Apply one slot's touches.
+@compiled
+def respond(effects: Effects, ad: Ad, before: Standing, effect: int, extra: int) -> Standing:
+    """What an ad that was looked at does; effect, extra: words of luck.
 
-    Our click: one stage up with the channel's click effect x quality, goodwill + 1, in INTENT perhaps a purchase.
+    Our click: one stage up with the channel's click effect x quality, goodwill + 1.
     Our view without a click: one stage up, else goodwill + 1, else (over-exposed) goodwill - 1.
     A rival's ad: one stage up at a reduced rate (rivals teach the category), else goodwill for rivals + 1.
     Source: notes on the economy, section 2.
     """
-    ours = met.winner == US
-    click, view = ours & met.clicked, ours & met.examined & ~met.clicked
-    rival = ~ours & met.examined
-    place = met.channel.astype(np.int64) * _STAGES + met.stage
-    move_rate = np.where(click, effects.click_moves[place], effects.view_moves[place])
-    move_rate *= np.where(ours, met.quality, effects.rival_move_factor)
-    luck = uniform(met.luck_effect)
-    seen = ours & met.examined | rival
-    moved = seen & (luck < move_rate)
-    family = effects.family[met.creative]
-    worn = met.fatigue[family, np.arange(len(family))]
+    luck = effect * 2.0**-32
+    moves = effects.click_moves if ad.ours and ad.clicked else effects.view_moves
+    move_rate = moves[ad.channel, before.stage] * (ad.quality if ad.ours else effects.rival_move_factor)
+    moved = luck < move_rate
     # One uniform decides move, else goodwill, else harm: what is left of it above the move is uniform again.
-    rest = np.where(moved, 1.0, (luck - move_rate) / np.maximum(1.0 - move_rate, 1e-12))
-    gains_view = np.where(view, effects.view_goodwill[met.channel] * effects.worn[worn], 0.0)
-    goodwill = met.goodwill + (view & (rest < gains_view))
-    over = view & (met.fatigue.sum(axis=0) >= effects.overexposure_from)
-    goodwill -= over & (rest >= gains_view) & (rest < gains_view + (1 - gains_view) * effects.overexposure_harm)
-    goodwill += click & ((met.luck_extra & np.uint32(0xFFFF)) < effects.click_goodwill * 2**16)
-    gains_rival = effects.view_goodwill[met.channel] + effects.rival_click_goodwill * met.base_rate
-    rival_goodwill = met.rival_goodwill + (rival & ~moved & (rest < gains_rival))
-    fatigue = met.fatigue.copy()
-    fatigue[family, np.arange(len(family))] += ours & met.examined
-    return Changed(
-        (met.stage + moved).astype(np.int8),
-        np.clip(goodwill, 0, GOODWILL_MAX).astype(np.int8),
-        np.minimum(rival_goodwill, RIVAL_GOODWILL_MAX).astype(np.int8),
-        np.minimum(fatigue, FATIGUE_MAX).astype(np.int8),
-        click & _buys(effects, met),
-    )
+    rest = 1.0 if moved else (luck - move_rate) / max(1.0 - move_rate, 1e-12)
+    stage, goodwill, rivals = before.stage + int(moved), before.goodwill, before.rival_goodwill
+    teach, offer = before.fatigue_teach, before.fatigue_offer
+    if not ad.ours:
+        rivals += int(not moved and rest < effects.view_goodwill[ad.channel] + effects.rival_click_goodwill * ad.click_rate)
+        return Standing(stage, goodwill, min(rivals, RIVAL_GOODWILL_MAX), teach, offer)
+    family = effects.family[ad.creative]
+    if ad.clicked:
+        goodwill += int((extra & 0xFFFF) < effects.click_goodwill * 2**16)
+    else:
+        gains = effects.view_goodwill[ad.channel] * effects.worn[teach if family == 0 else offer]
+        harm = effects.overexposure_harm if teach + offer >= effects.overexposure_from else 0.0
+        if rest < gains:
+            goodwill += 1
+        elif rest < gains + (1 - gains) * harm:
+            goodwill -= 1
+    teach, offer = min(teach + int(family == 0), FATIGUE_MAX), min(offer + int(family == 1), FATIGUE_MAX)
+    return Standing(stage, min(max(goodwill, 0), GOODWILL_MAX), rivals, teach, offer)
 
 
-def _buys(effects: Effects, met: Met) -> Bools:
-    intent = met.stage == Stage.INTENT
-    place = (met.segment.astype(np.int64) * (GOODWILL_MAX + 1) + met.goodwill) * (RIVAL_GOODWILL_MAX + 1)
-    rate = effects.buy_on_click[place + met.rival_goodwill]
-    return intent & ((met.luck_extra >> np.uint32(16)) < rate * 2**16)
+@compiled
+def buys_on_click(effects: Effects, segment: int, before: Standing, extra: int) -> bool:
+    """True where somebody in INTENT who clicked our ad decides at once to buy from us; extra: a word of luck."""
+    rate = effects.buy_on_click[segment, before.goodwill, before.rival_goodwill]
+    return bool(before.stage == _INTENT and (extra >> 16) < rate * 2**16)
 
 
 def _buy_on_click(scenario: Scenario) -> Floats:
@@ -166,7 +153,7 @@ def _buy_on_click(scenario: Scenario) -> Floats:
     kappa = np.array([segment.purchase_per_click for segment in scenario.population.segments])
     ours = np.exp(slope * np.arange(GOODWILL_MAX + 1))
     theirs = np.exp(-slope * np.arange(RIVAL_GOODWILL_MAX + 1))
-    return np.minimum(kappa[:, None, None] * ours[:, None] * theirs, 1.0).ravel()
+    return np.minimum(kappa[:, None, None] * ours[:, None] * theirs, 1.0)
 
 
 def _stages(part: object) -> Floats:

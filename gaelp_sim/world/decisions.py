@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gaelp_sim.compiled import compiled
 from gaelp_sim.events import NONE, US, Bids, Bools, Column, DecisionStatus, Ints
 from gaelp_sim.market.budgets import Spent
 from gaelp_sim.observe.features import Context, Standing, observe_records
@@ -46,13 +47,23 @@ def log_decisions(stack: Stack, hour: int, number: int, slots: Slots, decided: D
     stack.log.add("decided", {
         "row": row, "slot": slot, "second": opportunities.second[keep], "channel": opportunities.channel[keep],
         "signal": opportunities.signal[keep], "device": opportunities.device[keep], "round": full(len(keep), number),
-        "clearing_order": keep - np.searchsorted(unit, unit[keep]), "level": ours.level[keep],
+        "clearing_order": _place_in_unit(unit, stack.units)[keep], "level": ours.level[keep],
         "creative": ours.creative[keep], "propensity": ours.propensity[keep], "bid_micros": decided.wanted[keep],
         "status": status[keep], "price_micros": (spent.price_micros * won_at).sum(axis=0)[keep],
         "charge_micros": (spent.charge_micros * won_at).sum(axis=0)[keep], "top_price_micros": spent.price_micros[0, keep],
         "on_list": stack.people.on_list[row], "records": stack.memory.take(row * SLOTS + slot),
         "standing_row": unit[keep] + _standing_row(stack, hour),
     })
+
+
+@compiled
+def _place_in_unit(unit: Ints, units: int) -> Ints:
+    """How many opportunities of its unit come before each one."""
+    place, seen = np.empty(len(unit), dtype=np.int64), np.zeros(units, dtype=np.int64)
+    for i in range(len(unit)):
+        place[i] = seen[unit[i]]
+        seen[unit[i]] += 1
+    return place
 
 
 def _standing_row(stack: Stack, hour: int) -> int:

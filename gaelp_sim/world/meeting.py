@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from gaelp_sim.draws import Purpose, Words, uniform
+from gaelp_sim.compiled import compiled
+from gaelp_sim.draws import Purpose, Words
 from gaelp_sim.events import NONE, US, Bids, Bools, Floats, Ints, TouchKind
+from gaelp_sim.market.auction import Codes
 from gaelp_sim.market.budgets import Spent
-from gaelp_sim.population.people import FATIGUE_TEACH, GOODWILL, RIVAL_GOODWILL
-from gaelp_sim.response.touch import Changed, Met, respond
+from gaelp_sim.population.people import FATIGUE_OFFER, FATIGUE_TEACH, GOODWILL, RIVAL_GOODWILL, People
+from gaelp_sim.response.touch import (
+    Ad, Effects, Standing, buys_on_click, click_rate_of, quality_of, quality_ppm, respond,
+)
 from gaelp_sim.world.accounts import log_in, sign_up
 from gaelp_sim.world.journeys import Touches, record_touches
 from gaelp_sim.world.log import full
@@ -21,106 +25,166 @@ from gaelp_sim.world.stack import Stack
 _IMPRESSION = int(TouchKind.IMPRESSION)
 
 
-@dataclass(frozen=True)
-class Clicks:
-    """Who would click what: by slot and opportunity, (slots, n)."""
+class Round(NamedTuple):
+    """A round of opportunities as compiled code reads it, (n,) columns."""
+
+    row: Ints
+    second: Ints
+    channel: Codes
+    creative: Codes
+    """Ours"""
+    stage: Codes
+    """At the opportunity"""
+    attention: Floats
+    """The person's, for lower slots"""
+    level: Codes
+    """(LEVELS, n), read at the opportunity"""
+    examined: Words
+    response: Words
+    """(3 x slots, n): each slot's words for click, effect and extra"""
+
+
+class Clicks(NamedTuple):
+    """Who would click what, by slot and opportunity, (slots, n)."""
 
     us: Bools
     rival: Bools
-    base_rate: Floats
+    rate: Floats
+    """Of an ad of quality 1"""
     quality: Floats
-    """(n,), of our chosen creative"""
+    """(n,): of our chosen creative"""
+    quality_ppm: Ints
 
 
-@dataclass(frozen=True)
-class Shown:
-    """What a round shows: our creatives, who won which slot at what charge, and who would click."""
+class Met(NamedTuple):
+    """What became of each slot of a round, (slots, n)."""
+
+    examined: Bools
+    buys: Bools
+    """Whoever decided at once to buy from us"""
+
+
+def round_to_meet(stack: Stack, slots: Slots, ours: Bids) -> Round:
+    """The round with all the luck that its slots may need."""
+    model, opportunities, luck = stack.model, slots.opportunities, slots.luck
+    positions = int(model.rules.slots[opportunities.channel].max()) if model.several_slots else 1
+    response = [luck.click, luck.effect, luck.extra]
+    if positions > 1:
+        words = model.draws.blocks(
+            Purpose.LOWER_SLOT, stack.who(opportunities.row, opportunities.second), slots=positions
+        )
+        response += [words[4 * position + word] for position in range(1, positions) for word in range(3)]
+    return Round(
+        opportunities.row, opportunities.second, opportunities.channel, np.maximum(ours.creative, 0), slots.stage,
+        model.attention[slots.segment], slots.level, luck.examined, np.stack(response),
+    )
+
+
+@compiled
+def would_click(people: People, effects: Effects, this: Round) -> Clicks:
+    """Keyed clicks, known before the charge: by the state at the opportunity, for every slot."""
+    positions, n = len(this.response) // 3, len(this.row)
+    us, rival = np.empty((positions, n), dtype=np.bool_), np.empty((positions, n), dtype=np.bool_)
+    rate, quality = np.empty((positions, n)), np.empty(n)
+    ppm = np.empty(n, dtype=np.int64)
+    for i in range(n):
+        creative, stage = this.creative[i], this.stage[i]
+        quality[i] = quality_of(effects, creative, stage, this.level[FATIGUE_TEACH + effects.family[creative], i])
+        ppm[i] = quality_ppm(quality[i])
+        top = click_rate_of(effects, this.channel[i], people.segment[this.row[i]], stage)
+        for slot in range(positions):
+            rate[slot, i] = top * this.attention[i] ** float(slot) if slot else top
+            luck = this.response[3 * slot, i] * 2.0**-32
+            us[slot, i] = luck < rate[slot, i] * quality[i]
+            rival[slot, i] = luck < rate[slot, i]
+    return Clicks(us, rival, rate, quality, ppm)
+
+
+@compiled
+def meet_ads(people: People, effects: Effects, this: Round, clicks: Clicks, spent: Spent) -> Met:
+    """Let people meet the ads from the top slot down: their levels and stages are written back."""
+    positions, n = spent.winner.shape
+    met = Met(np.zeros((positions, n), dtype=np.bool_), np.zeros((positions, n), dtype=np.bool_))
+    for i in range(n):
+        if spent.winner[0, i] == NONE:
+            continue
+        row, channel = this.row[i], this.channel[i]
+        state = Standing(
+            np.int64(people.stage[row]), np.int64(this.level[GOODWILL, i]), np.int64(this.level[RIVAL_GOODWILL, i]),
+            np.int64(this.level[FATIGUE_TEACH, i]), np.int64(this.level[FATIGUE_OFFER, i]),
+        )
+        for slot in range(positions):
+            winner, clicked = spent.winner[slot, i], spent.clicked[slot, i]
+            if winner == NONE:
+                break
+            chance = effects.examined[channel]
+            if slot:
+                chance = chance * this.attention[i] ** float(slot)
+            # The same word for every slot: who looks at a lower one has looked at the higher ones.
+            looks = clicked or this.examined[i] * 2.0**-32 < chance
+            met.examined[slot, i] = looks
+            if not looks:
+                continue
+            ad = Ad(winner == US, int(channel), int(this.creative[i]), clicked, clicks.quality[i], clicks.rate[slot, i])
+            extra = this.response[3 * slot + 2, i]
+            if ad.ours:
+                met.buys[slot, i] = clicked and buys_on_click(effects, people.segment[row], state, extra)
+            else:
+                people.last_rival[row] = winner
+            state = respond(effects, ad, state, this.response[3 * slot + 1, i], extra)
+        _write(people, row, state, this.second[i])
+    return met
+
+
+@compiled
+def _write(people: People, row: int, state: Standing, second: int) -> None:
+    people.stage[row] = state.stage
+    people.level[GOODWILL, row], people.level[RIVAL_GOODWILL, row] = state.goodwill, state.rival_goodwill
+    people.level[FATIGUE_TEACH, row], people.level[FATIGUE_OFFER, row] = state.fatigue_teach, state.fatigue_offer
+    people.level_s[row] = second
+
+
+class Shown(NamedTuple):
+    """A round's ads as shown: our choices, who won which slot at what charge, what people did."""
 
     ours: Bids
     spent: Spent
-    clicks: Clicks
+    met: Met
 
 
-def meet(stack: Stack, slots: Slots, shown: Shown, *, position: int) -> None:
-    """Let people meet the ads in one slot position: levels, stages, sales and touches."""
-    people, opportunities = stack.people, slots.opportunities
-    ours, spent, clicks = shown.ours, shown.spent, shown.clicks
-    winner, clicked = spent.winner[position], spent.clicked[position]
-    sold = np.flatnonzero(winner != NONE)
-    row, second = opportunities.row[sold], opportunities.second[sold]
-    if not len(row):
-        return
-    winner, clicked = winner[sold], clicked[sold]
-    examined = clicked | _looked(stack, slots, position, sold)
-    effect, extra = _effect_luck(stack, slots, position, sold)
-    level = people.level[:, row] if position else slots.level[:, sold]
-    met = Met(
-        winner, opportunities.channel[sold], np.maximum(ours.creative[sold], 0), slots.segment[sold],
-        people.stage[row], level[GOODWILL], level[RIVAL_GOODWILL], level[FATIGUE_TEACH:], clicked, examined,
-        clicks.base_rate[position, sold], clicks.quality[sold], effect, extra,
-    )
-    changed = respond(stack.model.effects, met)
-    _write_back(stack, row, second, met, changed)
-    kept = np.flatnonzero((winner == US) | examined)
-    record_touches(stack, _touches(stack, slots, shown, _Kept(position, sold[kept], examined[kept])))
-    buyers = np.flatnonzero(changed.buys)
+def record_round(stack: Stack, slots: Slots, shown: Shown) -> None:
+    """Write down what a round brought, from the top slot down: touches, sales, sign-ups and log-ins."""
+    row = slots.opportunities.row
+    sold = shown.spent.winner[0] != NONE
+    stack.now_s[row[sold]] = slots.opportunities.second[sold]
+    for position in range(len(shown.spent.winner)):
+        _record_slot(stack, slots, shown, position)
+
+
+def _record_slot(stack: Stack, slots: Slots, shown: Shown, position: int) -> None:
+    spent, opportunities = shown.spent, slots.opportunities
+    mine = spent.winner[position] == US
+    # All impressions of ours, and rivals' as far as the person looked.
+    at = np.flatnonzero(mine | shown.met.examined[position])
+    record_touches(stack, _touches(stack, slots, shown, (position, at)))
+    buyers = np.flatnonzero(shown.met.buys[position])
     if len(buyers):
-        decide_on_click(stack, row[buyers], second[buyers])
-    clickers = sold[(winner == US) & clicked]
+        decide_on_click(stack, opportunities.row[buyers], opportunities.second[buyers])
+    clickers = np.flatnonzero(mine & spent.clicked[position])
     if len(clickers):
-        _after_click(stack, slots, ours, clickers)
+        _after_click(stack, slots, shown.ours, clickers)
 
 
-def _looked(stack: Stack, slots: Slots, position: int, sold: Ints) -> Bools:
-    chance = stack.model.effects.examined[slots.opportunities.channel[sold]]
-    if position:
-        chance = chance * stack.model.attention[slots.segment[sold]] ** position
-    # The same word for every position: who looks at a lower slot has looked at the higher ones.
-    return uniform(slots.luck.examined[sold]) < chance
-
-
-def _effect_luck(stack: Stack, slots: Slots, position: int, sold: Ints) -> tuple[Words, Words]:
-    if not position:
-        return slots.luck.effect[sold], slots.luck.extra[sold]
-    people, row = stack.people, slots.opportunities.row[sold]
-    second = slots.opportunities.second[sold]
-    words = stack.model.draws.words(Purpose.LOWER_SLOT, people.world[row], people.person[row], second, position)
-    return words[1], words[2]
-
-
-def _write_back(stack: Stack, row: Ints, second: Ints, met: Met, changed: Changed) -> None:
-    people = stack.people
-    people.stage[row] = changed.stage
-    people.level[GOODWILL, row] = changed.goodwill
-    people.level[RIVAL_GOODWILL, row] = changed.rival_goodwill
-    people.level[FATIGUE_TEACH:, row] = changed.fatigue
-    people.level_s[row] = second
-    stack.now_s[row] = second
-    rival = met.examined & (met.winner > US)
-    people.last_rival[row[rival]] = met.winner[rival]
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """Impressions that count as touches: in which slot position, at which opportunities, looked at or not."""
-
-    position: int
-    at: Ints
-    examined: Bools
-
-
-def _touches(stack: Stack, slots: Slots, shown: Shown, kept: _Kept) -> Touches:
-    """All impressions of ours, and rivals' as far as the person looked."""
-    opportunities, ours, spent = slots.opportunities, shown.ours, shown.spent
-    position, at = kept.position, kept.at
-    winner, n = spent.winner[position, at], len(at)
+def _touches(stack: Stack, slots: Slots, shown: Shown, where: tuple[int, Ints]) -> Touches:
+    position, at = where
+    opportunities, spent = slots.opportunities, shown.spent
+    winner, channel, n = spent.winner[position, at], opportunities.channel[at], len(at)
     mine = winner == US
-    channel = opportunities.channel[at]
     return Touches(
         opportunities.row[at], opportunities.second[at], full(n, position), full(n, _IMPRESSION), winner, channel,
-        np.where(mine, stack.model.campaign_of_channel[channel], NONE), np.where(mine, ours.creative[at], NONE),
+        np.where(mine, stack.model.campaign_of_channel[channel], NONE), np.where(mine, shown.ours.creative[at], NONE),
         opportunities.signal[at], full(n, position + 1), opportunities.device[at], spent.charge_micros[position, at],
-        kept.examined, spent.clicked[position, at],
+        shown.met.examined[position, at], spent.clicked[position, at],
     )
 
 

@@ -17,7 +17,7 @@ from gaelp_sim.market.rule_policy import RulePolicy
 from gaelp_sim.observe.beliefs import Beliefs
 from gaelp_sim.population.kinds import Kinds, kinds_of
 from gaelp_sim.population.proposals import Proposer
-from gaelp_sim.population.sessions import Sessions
+from gaelp_sim.population.sessions import Chain, chain_of
 from gaelp_sim.response.sale import Sales
 from gaelp_sim.response.touch import Effects
 from gaelp_sim.scenario.schema import Scenario
@@ -35,7 +35,7 @@ class Model:
     draws: Draws
     kinds: Kinds
     proposer: Proposer
-    sessions: Sessions
+    chain: Chain
     effects: Effects
     sales: Sales
     rules: Rules
@@ -51,7 +51,7 @@ class Model:
     quality_ranks: bool
     several_slots: bool
     half_life_s: Floats
-    """(LEVELS, 1): goodwill, rivals' goodwill, fatigue of both families"""
+    """(LEVELS,): goodwill, rivals' goodwill, fatigue of both families"""
     goodwill_needed: NDArray[np.int8]
     """(channels,)"""
     campaign_of_channel: NDArray[np.int16]
@@ -114,7 +114,7 @@ def model_of(scenario: Scenario, seed: int, us: Bidder | None = None) -> Model:
     return Model(
         scenario, draws, kinds,
         Proposer.of(draws, kinds, scenario.curves, scenario.utc_offset_hours),
-        Sessions.of(scenario), Effects.of(scenario), Sales.of(scenario), Rules.of(scenario), accounts_of(scenario),
+        chain_of(scenario), Effects.of(scenario), Sales.of(scenario), Rules.of(scenario), accounts_of(scenario),
         Beliefs.of(scenario),
         us or RulePolicy.of(scenario), rivals, Panel.of(rivals) if rivals else None,
         [scenario.us.name] + [rival.name for rival in scenario.rivals],
@@ -141,7 +141,7 @@ def _half_lives(scenario: Scenario) -> Floats:
         response.fatigue_half_life_days, response.fatigue_half_life_days,
     ]
     assert [FatigueFamily.TEACH, FatigueFamily.OFFER] == [0, 1], "levels are stored by family"
-    return np.array(days)[:, None] * SECONDS_PER_DAY
+    return np.array(days) * SECONDS_PER_DAY
 
 
 def _campaigns(scenario: Scenario) -> NDArray[np.int16]:

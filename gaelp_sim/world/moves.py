@@ -15,8 +15,8 @@ from gaelp_sim.response.touch import GOODWILL_MAX
 from gaelp_sim.world.accounts import log_in
 from gaelp_sim.world.journeys import Touches, record_touches
 from gaelp_sim.world.log import full
-from gaelp_sim.world.luck import halves
 from gaelp_sim.world.sales import decide_by_hazard, first_of_each, read_levels
+from gaelp_sim.world.slots import devices_of
 from gaelp_sim.world.stack import Stack
 
 # Plain integers: looking a member up in an enum costs more than comparing with it.
@@ -30,7 +30,7 @@ def play_moves(stack: Stack, proposals: Proposals) -> None:
     true = _coming_true(stack, proposals)
     if not len(true):
         return
-    move = stack.model.kinds.move(true.kind)
+    move = true.kind - stack.model.channels
     visits, emails = _first(stack, true, move == _VISIT), _first(stack, true, move == _EMAIL)
     if len(visits):
         _visit(stack, Proposals(**true.take(visits)))
@@ -42,7 +42,7 @@ def play_moves(stack: Stack, proposals: Proposals) -> None:
 def _change(stack: Stack, true: Proposals, at: Ints) -> None:
     """Moves of stage and segment, and decisions to buy."""
     row, second = true.row[at], true.second[at]
-    change = stack.model.kinds.move(true.kind[at])
+    change = true.kind[at] - stack.model.channels
     stack.people.stage[row] += (change == _UP) - (change == _DOWN).astype(np.int8)
     buying = np.flatnonzero(change == _PURCHASE)
     if len(buying):
@@ -58,9 +58,9 @@ def _change(stack: Stack, true: Proposals, at: Ints) -> None:
 def _coming_true(stack: Stack, proposals: Proposals) -> Proposals:
     """Proposals whose mark lies below the person's present rate, in the order (unit, second, person)."""
     people, kinds = stack.people, stack.model.kinds
-    row = proposals.row
-    true = proposals.mark < kinds.present_rate(proposals.kind, people.segment[row], people.stage[row])
-    move = kinds.move(proposals.kind)
+    row, kind = proposals.row, proposals.kind
+    true = proposals.mark < kinds.rates.per_day[kind, people.segment[row], people.stage[row]]
+    move = kind - kinds.channels
     at = np.flatnonzero(true)
     row, move = row[at], move[at]
     allowed = (move != _PURCHASE) | (people.decided_s[row] < 0)
@@ -111,8 +111,7 @@ def _visit(stack: Stack, visits: Proposals) -> None:
     """Organic visits to our site: recorded, free, and without effect on any level."""
     n = len(visits)
     people, row = stack.people, visits.row
-    device = stack.model.sessions.device(people.device[row], people.owned[row], people.stage[row], visits.luck_device)
-    people.device[row] = device
+    device = devices_of(people, row, stack.model.chain, visits.luck_device)
     record_touches(stack, Touches(
         row, stack.moment(row, visits.second), full(n, 101), full(n, TouchKind.VISIT), full(n, US), full(n, stack.model.channels + 1),
         full(n, NONE), full(n, NONE), full(n, NONE), full(n, 0), device.astype(np.int64), full(n, 0),
@@ -127,13 +126,10 @@ def _email(stack: Stack, due: Proposals) -> None:
     if not n or email is None:
         return
     people, model, row = stack.people, stack.model, sent.row
-    words = model.draws.words(
-        Purpose.NATURAL, np.tile(people.world[row], 2), np.tile(people.person[row], 2), np.tile(sent.second, 2),
-        np.repeat([1, 2], n),
-    )
-    words, decay = words[:, :n], words[:, n:]
+    blocks = model.draws.blocks(Purpose.NATURAL, stack.who(row, sent.second), slots=3)
+    words, decay = blocks[4:8], blocks[8:10]
     moment = stack.moment(row, sent.second)
-    level = read_levels(stack, row, moment, halves(decay[0], decay[1]))
+    level = read_levels(stack, row, moment, decay)
     clicked = uniform(words[0]) < email.click_rate
     opened = clicked | (uniform(words[1]) < email.open_rate)
     moves = np.array([email.click_moves_up.unaware, email.click_moves_up.aware, email.click_moves_up.considering, 0, 0])

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from gaelp_sim.draws import Purpose, uniform
-from gaelp_sim.events import NONE, US, Bids, Bools, Floats, Ints, Proposals
-from gaelp_sim.market.auction import charges, clear, full_quality
+from gaelp_sim.compiled import compiled
+from gaelp_sim.events import NONE, US, Bids, Bools, Ints, Proposals
+from gaelp_sim.market.auction import Codes, Offers, full_quality
 from gaelp_sim.market.bidder import Moment, check_all, checked_bids
 from gaelp_sim.market.budgets import Round, Spent, clear_within_budgets
 from gaelp_sim.observe.memory import Impressions, Losses, remember_impressions, remember_losses
-from gaelp_sim.population.people import FATIGUE_TEACH
-from gaelp_sim.response.touch import quality_ppm
 from gaelp_sim.units import PPM
 from gaelp_sim.world.control import ENTERED, PRICE_INDEX, WINS
 from gaelp_sim.world.decisions import Decided, log_decisions
 from gaelp_sim.world.log import full
-from gaelp_sim.world.meeting import Clicks, Shown, meet
-from gaelp_sim.world.slots import Slots, after, round_of
+from gaelp_sim.world.meeting import Clicks, Shown, meet_ads, record_round, round_to_meet, would_click
+from gaelp_sim.world.slots import Slots, round_of
 from gaelp_sim.world.stack import Stack
 
 
@@ -31,32 +30,29 @@ class Cleared:
     wanted: Ints
     """(n,): our bids before any budget dropped us"""
     spent: Spent
-    sums: Ints
-    """(units, channels, bidders): charges"""
 
 
 def play_rounds(stack: Stack, hour: int, proposals: Proposals) -> None:
     """Clear an hour's opportunities in rounds: what a person saw in round k changes round k + 1."""
-    pending, rounds = proposals, stack.model.scenario.population.opportunities_per_hour_max
-    for number in range(rounds):
-        slots = round_of(stack, pending)
+    for number in range(stack.model.scenario.population.opportunities_per_hour_max):
+        slots = round_of(stack, proposals)
         if slots is None:
             return
         _play(stack, hour, number, slots)
-        if number + 1 < rounds:
-            pending = after(stack, pending, slots)
 
 
 def _play(stack: Stack, hour: int, number: int, slots: Slots) -> None:
+    model = stack.model
     ours, bids = _bids(stack, hour, slots)
-    clicks = _clicks(stack, slots, ours)
+    this = round_to_meet(stack, slots, ours)
+    clicks = would_click(stack.people, model.effects, this)
     wanted = bids[US].copy()
-    spent, sums = _clear(stack, slots, bids, clicks)
-    cleared = Cleared(ours, wanted, spent, sums)
+    spent = _clear(stack, slots, bids, clicks)
+    cleared = Cleared(ours, wanted, spent)
     log_decisions(stack, hour, number, slots, Decided(ours, wanted, (wanted > 0) & (bids[US] == 0), spent))
     _count(stack, hour, slots, cleared)
-    for position in range(len(spent.winner)):
-        meet(stack, slots, Shown(ours, spent, clicks), position=position)
+    met = meet_ads(stack.people, model.effects, this, clicks, spent)
+    record_round(stack, slots, Shown(ours, spent, met))
     _remember(stack, slots, cleared)
 
 
@@ -82,61 +78,40 @@ def _bids(stack: Stack, hour: int, slots: Slots) -> tuple[Bids, Ints]:
     return ours, bids
 
 
-def _clicks(stack: Stack, slots: Slots, ours: Bids) -> Clicks:
-    """Keyed clicks, known before the charge: by the state at the opportunity, for every position."""
+def _clear(stack: Stack, slots: Slots, bids: Ints, clicks: Clicks) -> Spent:
     model, opportunities = stack.model, slots.opportunities
-    effects = model.effects
-    creative = np.maximum(ours.creative, 0)
-    fatigue = slots.level[FATIGUE_TEACH + effects.family[creative], np.arange(len(slots))]
-    quality = effects.quality(creative, slots.stage, fatigue)
-    rate, luck = effects.clicks(opportunities.channel, slots.segment, slots.stage, slots.luck.click)
-    positions = int(model.rules.slots[opportunities.channel].max()) if model.several_slots else 1
-    table, place = rate[None], luck[None]
-    if positions > 1:
-        fall = model.attention[slots.segment] ** np.arange(positions)[:, None]
-        table = rate * fall
-        place = np.stack([luck] + [_lower_luck(stack, slots, position) for position in range(1, positions)])
-    return Clicks(place < table * quality, place < table, table, quality)
-
-
-def _lower_luck(stack: Stack, slots: Slots, position: int) -> Floats:
-    people, row = stack.people, slots.opportunities.row
-    second = slots.opportunities.second
-    return uniform(stack.model.draws.words(Purpose.LOWER_SLOT, people.world[row], people.person[row], second, position)[0])
-
-
-def _clear(stack: Stack, slots: Slots, bids: Ints, clicks: Clicks) -> tuple[Spent, Ints]:
-    model, opportunities = stack.model, slots.opportunities
-    rules, channel = model.rules, opportunities.channel
     quality = full_quality(model.bidders, len(slots))
     if model.quality_ranks:
-        quality[US] = np.where(rules.quality_ranked[channel], quality_ppm(clicks.quality), PPM)
-    per_click = rules.per_click[channel]
+        quality[US] = np.where(model.rules.quality_ranked[opportunities.channel], clicks.quality_ppm, PPM)
+    offers = Offers(bids, quality, opportunities.channel, slots.luck.ties)
+    this = Round(opportunities.unit, opportunities.second, clicks.us, clicks.rival)
+    return clear_within_budgets(stack.budgets, offers, this, model.rules)
 
-    def cleared(offers: Ints) -> Spent:
-        outcome = clear(offers, quality, channel, rules, slots.luck.ties)
-        clicked = np.where(outcome.winner == US, clicks.us, clicks.rival) & (outcome.winner != NONE)
-        charge = charges(outcome.price_micros, clicked, per_click)
-        return Spent(outcome.winner, charge, outcome.price_micros, clicked)
 
-    this = Round(opportunities.unit, channel, opportunities.second, bids)
-    return clear_within_budgets(stack.budgets, this, cleared)
+class _Sums(NamedTuple):
+    """The hour's sums for the controller, by unit."""
+
+    spent_micros: Ints
+    """(units, bidders, channels + 1)"""
+    statistics: Ints
+
+
+class _Sold(NamedTuple):
+    """What a round's sums are taken of."""
+
+    unit: Ints
+    channel: Codes
+    base_micros: Ints
+    """(n,): the market's median price for the signal"""
+    wanted: Ints
 
 
 def _count(stack: Stack, hour: int, slots: Slots, cleared: Cleared) -> None:
     """Sums for the controller, and every slot's outcome for the hourly rollup."""
     opportunities, model, spent = slots.opportunities, stack.model, cleared.spent
     unit, channel = opportunities.unit, opportunities.channel
-    stack.spent_micros[:, :, :-1] += cleared.sums.transpose(0, 2, 1)
-    won = _won(spent)
-    at = np.flatnonzero(won)
-    own = np.where(spent.winner == US, spent.price_micros, 0)[:, at].sum(axis=0)
-    base = np.maximum(model.market_price_micros[opportunities.signal[at]], 1)
-    statistics, units = stack.statistics, stack.units
-    statistics[:, ENTERED] += np.bincount(unit[cleared.wanted > 0], minlength=units)
-    statistics[:, WINS] += np.bincount(unit[at], minlength=units)
-    # Below 2**53, so exact as floats.
-    statistics[:, PRICE_INDEX] += np.bincount(unit[at], weights=own * PPM // base, minlength=units).astype(np.int64)
+    base = np.maximum(model.market_price_micros[opportunities.signal], 1)
+    _add_up(_Sums(stack.spent_micros, stack.statistics), _Sold(unit, channel, base, cleared.wanted), spent)
     for position in range(len(spent.winner)):
         part = slice(None) if not position else np.flatnonzero(model.rules.slots[channel] > position)
         stack.log.add("outcome", {
@@ -145,6 +120,23 @@ def _count(stack: Stack, hour: int, slots: Slots, cleared: Cleared) -> None:
             "price_micros": spent.price_micros[position, part], "charge_micros": spent.charge_micros[position, part],
             "clicked": spent.clicked[position, part],
         })
+
+
+@compiled
+def _add_up(sums: _Sums, sold: _Sold, spent: Spent) -> None:
+    for i in range(len(sold.unit)):
+        unit, channel = sold.unit[i], sold.channel[i]
+        own, won = 0, False
+        for slot in range(len(spent.winner)):
+            winner = spent.winner[slot, i]
+            if winner != NONE:
+                sums.spent_micros[unit, winner, channel] += spent.charge_micros[slot, i]
+            if winner == US:
+                own, won = own + spent.price_micros[slot, i], True
+        sums.statistics[unit, ENTERED] += sold.wanted[i] > 0
+        if won:
+            sums.statistics[unit, WINS] += 1
+            sums.statistics[unit, PRICE_INDEX] += own * PPM // sold.base_micros[i]
 
 
 def _won(spent: Spent) -> Bools:

@@ -9,10 +9,9 @@ import numpy as np
 from gaelp_sim.draws import Purpose, Words
 from gaelp_sim.events import NONE, US, Bools, Column, ConversionVia, Ints, JourneyStatus, Stage
 from gaelp_sim.population.people import GOODWILL, RIVAL_GOODWILL
-from gaelp_sim.response.levels import decayed
+from gaelp_sim.response.levels import Held, levels_at
 from gaelp_sim.units import micros
 from gaelp_sim.world.journeys import timed_out
-from gaelp_sim.world.luck import halves
 from gaelp_sim.world.stack import Stack
 
 
@@ -26,11 +25,10 @@ class Decision:
     via: ConversionVia
 
 
-def read_levels(stack: Stack, rows: Ints, second: Ints, luck: Column) -> Column:
-    """The levels of people as they stand at `second`: int8 (LEVELS, n); nothing is written."""
+def read_levels(stack: Stack, rows: Ints, second: Ints, luck: Words) -> Column:
+    """The levels of people as they stand at `second`: int8 (LEVELS, n); luck: (2, n); nothing is written."""
     people = stack.people
-    elapsed = second - people.level_s[rows]
-    return decayed(people.level[:, rows], elapsed, stack.model.half_life_s, luck)
+    return levels_at(Held(people.level, people.level_s), rows, second, stack.model.half_life_s, luck)
 
 
 def decide_by_hazard(stack: Stack, rows: Ints, second: Ints) -> None:
@@ -38,7 +36,7 @@ def decide_by_hazard(stack: Stack, rows: Ints, second: Ints) -> None:
     people, model = stack.people, stack.model
     luck = _sale_words(stack, rows, second)
     moment = stack.moment(rows, second)
-    level = read_levels(stack, rows, moment, halves(luck[4], luck[5]))
+    level = read_levels(stack, rows, moment, luck[4:6])
     advertiser = model.sales.advertiser(level[GOODWILL], level[RIVAL_GOODWILL], people.last_rival[rows], luck[0])
     bought = advertiser != NONE
     _decide(stack, Decision(rows[bought], moment[bought], advertiser[bought], ConversionVia.HAZARD), luck[:, bought])
@@ -55,10 +53,7 @@ def decide_on_click(stack: Stack, rows: Ints, second: Ints) -> None:
 
 def _sale_words(stack: Stack, rows: Ints, second: Ints) -> Words:
     """Eight words a sale: brand, lag, report, -, decay, decay, order, order."""
-    people, n = stack.people, len(rows)
-    world, person = np.tile(people.world[rows], 2), np.tile(people.person[rows], 2)
-    words = stack.model.draws.words(Purpose.SALE, world, person, np.tile(second, 2), np.repeat([0, 1], n))
-    return words.reshape(4, 2, n).transpose(1, 0, 2).reshape(8, n)
+    return stack.model.draws.blocks(Purpose.SALE, stack.who(rows, second), slots=2)
 
 
 def _decide(stack: Stack, decision: Decision, luck: Words) -> None:

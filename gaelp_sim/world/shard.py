@@ -97,7 +97,7 @@ class Shard:
         """Put stored touches (rows of table `touchpoint`) of our people before the touches of this session."""
         if not touches:
             return
-        keys = self.stack.keys(np.arange(len(self.stack.people)))
+        keys = self.stack.keys(np.arange(self.stack.people.size))
         key = touches["world_id"] << 32 | touches["person_id"]
         row = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
         here = np.flatnonzero(keys[row] == key)

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gaelp_sim.events import Column, Ints, Opportunities, Proposals
-from gaelp_sim.population.people import GOODWILL
-from gaelp_sim.world.luck import RoundLuck, round_luck
-from gaelp_sim.world.sales import first_of_each, read_levels
+from gaelp_sim.compiled import compiled
+from gaelp_sim.draws import Words
+from gaelp_sim.events import Bools, Column, Ints, Opportunities, Proposals
+from gaelp_sim.population.kinds import Rates, rate_of
+from gaelp_sim.population.people import GOODWILL, People
+from gaelp_sim.population.sessions import Chain, next_device, signal_of
+from gaelp_sim.units import SECONDS_PER_HOUR
+from gaelp_sim.world.luck import RoundLuck, parted, round_words
+from gaelp_sim.world.sales import read_levels
 from gaelp_sim.world.stack import Stack
+
+Codes = NDArray[np.int16]
 
 
 @dataclass(frozen=True)
 class Slots:
-    """One round up for auction: opportunities in clearing order, and who stands behind them."""
+    """One round up for auction: opportunities in clearing order within each unit, and who stands behind them."""
 
     opportunities: Opportunities
     luck: RoundLuck
@@ -30,43 +39,105 @@ class Slots:
 
 
 def round_of(stack: Stack, pending: Proposals) -> Slots | None:
-    """Each person's first proposal that comes true, in the order (unit, second, person); None if there is none."""
+    """Each person's first proposal that comes true after the last round's; None if there is none.
+
+    Opportunities stand in the order (second, unit, person).
+    """
     people, model = stack.people, stack.model
-    row = pending.row
-    needed = model.goodwill_needed[pending.kind]
-    true = pending.mark < model.kinds.present_rate(pending.kind, people.segment[row], people.stage[row])
-    # Levels only decay between touches, so a stored level below the need settles it without a draw.
-    true &= people.level[GOODWILL, row] >= needed
-    at = np.flatnonzero(true)
-    at = at[np.argsort(stack.clearing_key(row[at], pending.second[at]), kind="stable")]
-    row, second = row[at], pending.second[at]
+    proposed = (pending.row, pending.second, pending.kind, pending.mark)
+    at, key = _true(people, proposed, model.kinds.rates, model.goodwill_needed, stack.played_s)
     if not len(at):
         return None
-    luck = round_luck(model.draws, people.world[row], people.person[row], second, model.bidders)
-    level = read_levels(stack, row, second, luck.decay)
-    first = np.flatnonzero(level[GOODWILL] >= needed[at])
-    first = first[first_of_each(row[first], stack.scratch)]
-    if len(first) < len(at):
-        at, luck, level = at[first], luck.take(first), level[:, first]
-    return _slots(stack, Proposals(**pending.take(at)), luck, level) if len(at) else None
+    at = at[np.argsort(key)]
+    row, second, kind = pending.row[at], pending.second[at], pending.kind[at]
+    words = round_words(model.draws, stack.who(row, second), model.bidders)
+    level = read_levels(stack, row, second, parted(words, model.bidders).decay)
+    chosen = _first_of_each((row, second), level, model.goodwill_needed[kind], stack.played_s)
+    if not chosen.all():
+        at, row, second, words, level = at[chosen], row[chosen], second[chosen], words[:, chosen], level[:, chosen]
+    return _slots(stack, Proposals(**pending.take(at)), words, level) if len(at) else None
 
 
-def _slots(stack: Stack, chosen: Proposals, luck: RoundLuck, level: Column) -> Slots:
-    people, sessions = stack.people, stack.model.sessions
-    row = chosen.row
-    segment, stage = people.segment[row], people.stage[row]
-    device = sessions.device(people.device[row], people.owned[row], stage, chosen.luck_device)
-    people.device[row] = device
-    signal = sessions.signal(chosen.kind, segment, stage, chosen.luck_query)
+@compiled
+def _true(
+    people: People, proposed: tuple[Ints, Ints, Codes, NDArray[np.float64]], rates: Rates, needed: NDArray[np.int8],
+    played_s: Ints,
+) -> tuple[Ints, Ints]:
+    """Proposals of opportunities whose mark lies below the present rate, with keys that sort by (second, row)."""
+    row, second, kind, mark = proposed
+    at, key = np.empty(len(row), dtype=np.int64), np.empty(len(row), dtype=np.int64)
+    found = 0
+    for i in range(len(row)):
+        person = row[i]
+        # Levels only decay between touches, so a stored level below the need settles it without a draw.
+        if (
+            kind[i] < len(needed)
+            and second[i] > played_s[person]
+            and people.level[GOODWILL, person] >= needed[kind[i]]
+            and mark[i] < rate_of(rates, kind[i], people.segment[person], people.stage[person])
+        ):
+            at[found] = i
+            # The place in the draw breaks the tie of one person's proposals for one second.
+            key[found] = ((second[i] % SECONDS_PER_HOUR) << 51) | (person << 26) | i
+            found += 1
+    return at[:found], key[:found]
+
+
+@compiled
+def _first_of_each(where: tuple[Ints, Ints], level: Column, needed: NDArray[np.int8], played_s: Ints) -> Bools:
+    """True at each person's first opportunity whose need of goodwill is met; they are noted in `played_s`."""
+    row, second = where
+    chosen = np.zeros(len(row), dtype=np.bool_)
+    before = played_s[row]
+    for i in range(len(row)):
+        if level[GOODWILL, i] >= needed[i] and played_s[row[i]] == before[i]:
+            chosen[i] = True
+            played_s[row[i]] = second[i]
+    return chosen
+
+
+class _Session(NamedTuple):
+    """What each opportunity shows of its session."""
+
+    segment: NDArray[np.int8]
+    stage: NDArray[np.int8]
+    device: Codes
+    signal: Codes
+    unit: Ints
+
+
+@compiled
+def _sessions(people: People, row: Ints, channel: Codes, chain: Chain, luck: tuple[Words, Words]) -> _Session:
+    n = len(row)
+    segment, stage = np.empty(n, dtype=np.int8), np.empty(n, dtype=np.int8)
+    device, signal = np.empty(n, dtype=np.int16), np.empty(n, dtype=np.int16)
+    unit = np.empty(n, dtype=np.int64)
+    for i in range(n):
+        person = row[i]
+        segment[i], stage[i], unit[i] = people.segment[person], people.stage[person], people.unit[person]
+        next_one = next_device(chain, people.device[person], people.owned[person], stage[i], luck[0][i])
+        people.device[person] = next_one
+        device[i] = next_one
+        signal[i] = signal_of(chain, channel[i], segment[i], stage[i], luck[1][i])
+    return _Session(segment, stage, device, signal, unit)
+
+
+@compiled
+def devices_of(people: People, row: Ints, chain: Chain, luck: Words) -> NDArray[np.int8]:
+    """The device of each person's next session; they are on it from now on."""
+    device = np.empty(len(row), dtype=np.int8)
+    for i in range(len(row)):
+        person = row[i]
+        device[i] = next_device(chain, people.device[person], people.owned[person], people.stage[person], luck[i])
+        people.device[person] = device[i]
+    return device
+
+
+def _slots(stack: Stack, chosen: Proposals, words: Words, level: Column) -> Slots:
+    luck = (chosen.luck_device, chosen.luck_query)
+    session = _sessions(stack.people, chosen.row, chosen.kind, stack.model.chain, luck)
     opportunities = Opportunities(
-        row, people.unit[row].astype(np.int64), chosen.second, chosen.kind, signal, device.astype(np.int16)
+        chosen.row, session.unit, chosen.second, chosen.kind, session.signal, session.device
     )
-    return Slots(opportunities, luck, segment, stage, level, stack.slot_of(row, device))
-
-
-def after(stack: Stack, pending: Proposals, slots: Slots) -> Proposals:
-    """What is left for the next round: later proposals of the people who just had an opportunity."""
-    played = stack.scratch
-    played[pending.row] = np.iinfo(np.int64).max
-    played[slots.opportunities.row] = slots.opportunities.second
-    return Proposals(**pending.take(np.flatnonzero(pending.second > played[pending.row])))
+    slot = stack.slot_of(chosen.row, session.device)
+    return Slots(opportunities, parted(words, stack.model.bidders), session.segment, session.stage, level, slot)

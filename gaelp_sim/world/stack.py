@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gaelp_sim.draws import Purpose, normal_quantile, uniform
+from gaelp_sim.draws import Purpose, Who, normal_quantile, uniform
 from gaelp_sim.events import NONE, Column, DeviceKind, Floats, Ints
 from gaelp_sim.market.budgets import Budgets
 from gaelp_sim.observe.memory import Memory
@@ -72,21 +72,24 @@ class Stack:
     """(units,): our revenue reported since the last hour's report"""
     scratch: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """(people,), any content: see `sales.first_of_each`"""
+    played_s: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """(people,): second of the person's last opportunity; only this hour's matter"""
     settled_s: int = NONE
     """Purchases and reports up to this second have been settled"""
     now_s: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """(people,): the last moment of this hour at which something happened to the person; older ones don't matter"""
 
     def __post_init__(self) -> None:
-        self.scratch = np.zeros(len(self.people), dtype=np.int64)
-        self.now_s = np.zeros(len(self.people), dtype=np.int64)
+        self.scratch = np.zeros(self.people.size, dtype=np.int64)
+        self.played_s = np.full(self.people.size, NONE, dtype=np.int64)
+        self.now_s = np.zeros(self.people.size, dtype=np.int64)
         self.reported_micros = np.zeros(self.units, dtype=np.int64)
 
     @staticmethod
     def of(model: Model, place: Place) -> Stack:
         """The people of these units as they are born."""
         people = joined([born(model.draws, model.scenario, world, place.cells) for world in place.worlds])
-        return Stack.of_people(model, place, people, Memory.empty(len(people), model.beliefs))
+        return Stack.of_people(model, place, people, Memory.empty(people.size, model.beliefs))
 
     @staticmethod
     def of_people(model: Model, place: Place, people: People, memory: Memory) -> Stack:
@@ -94,7 +97,7 @@ class Stack:
         worlds = np.array([world for world, _ in place.units()])
         noise, shift = world_conditions(model, worlds)
         budgets = Budgets.of(model.accounts, len(worlds), model.channels)
-        never = np.full((len(people), len(DeviceKind)), NONE, dtype=np.int64)
+        never = np.full((people.size, len(DeviceKind)), NONE, dtype=np.int64)
         return Stack(
             model, place, people, memory, budgets, worlds, noise, shift, alias_ids(model, people), never,
             never.copy(), never.copy(), _no_pending(), {},
@@ -113,7 +116,7 @@ class Stack:
         """Start an hour: leases are filled, those whose accounts refilled may bid again, sums are zero."""
         self.orders = orders
         self.budgets.left_micros[:] = orders.lease_micros
-        self.budgets.dropped &= ~orders.again
+        self.budgets.dropped[orders.again] = False
         self.budgets.exhausted_s[orders.refilled] = -1
         channels = self.model.channels + 1
         self.spent_micros = np.zeros((self.units, self.model.bidders, channels), dtype=np.int64)
@@ -153,6 +156,10 @@ class Stack:
         self.now_s[rows] = np.maximum(self.now_s[rows], second)
         return self.now_s[rows]
 
+    def who(self, rows: Ints, second: Ints) -> Who:
+        """Whose draws these are, and for which second."""
+        return Who(self.people.world[rows], self.people.person[rows], second)
+
     def keys(self, rows: Ints) -> Ints:
         """People named apart from the stack they live in: world and person in one integer, ascending with the rows."""
         return self.people.world[rows] << 32 | self.people.person[rows]
@@ -172,7 +179,7 @@ def world_conditions(model: Model, worlds: Ints) -> tuple[Floats, Ints]:
 
 def alias_ids(model: Model, people: People) -> Ints:
     """(people, 4): ids an advertiser sees, 62 keyed bits that say nothing of the person."""
-    n = len(people)
+    n = people.size
     slots = ACCOUNT_ALIAS + 1
     words = model.draws.words(
         Purpose.ALIAS, np.tile(people.world, slots), np.tile(people.person, slots), 0, np.repeat(np.arange(slots), n)

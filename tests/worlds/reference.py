@@ -186,7 +186,7 @@ class ReferenceWorld:
     def _read(self, person: Person, second: int, luck: list[float]) -> list[int]:
         """Levels as they stand at a second: each unit has survived with probability 2**(-elapsed / half-life)."""
         left = []
-        for level, half_life, place in zip(person.level, self.model.half_life_s[:, 0].tolist(), luck, strict=True):
+        for level, half_life, place in zip(person.level, self.model.half_life_s.tolist(), luck, strict=True):
             alive = 2.0 ** (-(second - person.level_s) / half_life)
             tails = [
                 sum(comb(level, i) * alive**i * (1 - alive) ** (level - i) for i in range(j, level + 1))
@@ -200,9 +200,9 @@ class ReferenceWorld:
         chance = self._chance(person, second)
         level = self._read(person, second, chance.decay)
         self._next_device(person, proposal.luck_device)
-        crisis = bool(model.sessions.crisis_segment[person.segment])
-        edges = model.sessions.signal_edges[(channel * 2 + crisis) * 5 + person.stage].tolist()
-        signal = int(model.sessions.first_signal[channel]) + sum(proposal.luck_query / WORD >= e for e in edges)
+        crisis = bool(model.chain.crisis_segment[person.segment])
+        edges = model.chain.signal_edges[channel, int(crisis), person.stage].tolist()
+        signal = int(model.chain.first_signal[channel]) + sum(proposal.luck_query / WORD >= e for e in edges)
         returning = person.clicks[self._slot(person)] > 0
         ours, creative = self._our_bid(chance.bids[US], hour, (channel, signal, returning), pace[channel])
         factor = self.noise * float(model.local_hour_price[model.local_hour(hour)])
@@ -210,7 +210,7 @@ class ReferenceWorld:
             _rival_bid(rival, word, signal, factor) for rival, word in zip(model.rivals, chance.bids[1:], strict=True)
         ]
         family = int(model.effects.family[creative])
-        match = model.effects.match[creative * 5 + person.stage]
+        match = model.effects.match[creative, person.stage]
         quality = float(match * model.effects.worn[level[FATIGUE + family]])
         ads = self._clear(person, (channel, second), bids, chance, quality)
         if ads:  # an empty page changes nobody: levels are written only where an ad was met
@@ -219,7 +219,7 @@ class ReferenceWorld:
         self._meet(person, (channel, second, creative, quality), ads, chance)
 
     def _next_device(self, person: Person, luck: int) -> None:
-        sessions, place = self.model.sessions, luck / WORD
+        sessions, place = self.model.chain, luck / WORD
         if place >= sessions.stays:
             desktop = float(sessions.desktop_weight[person.stage]) * (person.owned >> 1 & 1)
             tablet = sessions.tablet_weight * (person.owned >> 2 & 1)
@@ -278,7 +278,7 @@ class ReferenceWorld:
         if rules.quality_ranked[channel]:
             scores[US] = max(round(quality * PPM), 1)
         standing = {b: bid * scores[b] for b, bid in enumerate(bids) if bid >= max(reserve, 1)}
-        rate = float(effects.click_rate[channel * 5 + person.stage] * effects.segment_click[person.segment])
+        rate = float(effects.click_rate[channel, person.stage] * effects.segment_click[person.segment])
         attention = float(self.model.attention[person.segment])
         ads: list[Ad] = []
         for place in range(int(rules.slots[channel])):
@@ -300,7 +300,7 @@ class ReferenceWorld:
     def _meet(self, person: Person, shown: tuple[int, int, int, float], ads: list[Ad], chance: Chance) -> None:
         """Let the person meet the ads from the top slot down."""
         channel, second, creative, _ = shown
-        rate = float(self.model.effects.click_rate[channel * 5 + person.stage])
+        rate = float(self.model.effects.click_rate[channel, person.stage])
         rate *= float(self.model.effects.segment_click[person.segment])
         attention = float(self.model.attention[person.segment])
         for ad in ads:
@@ -329,7 +329,7 @@ class ReferenceWorld:
         before = person.stage, person.level[GOODWILL], person.level[RIVALS]
         if not examined:
             return False
-        place, luck = channel * 5 + person.stage, effect / WORD
+        place, luck = (channel, person.stage), effect / WORD
         moves = effects.click_moves if ours and ad.clicked else effects.view_moves
         move_rate = float(moves[place]) * (quality if ours else effects.rival_move_factor)
         moved = luck < move_rate
@@ -350,7 +350,7 @@ class ReferenceWorld:
             person.level[FATIGUE + family] = min(person.level[FATIGUE + family] + 1, 3)
         person.stage += moved
         person.level[GOODWILL], person.level[RIVALS] = min(max(goodwill, 0), 3), min(rivals, 2)
-        rate = float(effects.buy_on_click[(person.segment * 4 + before[1]) * 3 + before[2]])
+        rate = float(effects.buy_on_click[person.segment, before[1], before[2]])
         return ours and ad.clicked and before[0] == Stage.INTENT and (extra >> 16) < rate * HALF
 
     def _touch(self, person: Person, second: int, what: tuple[int, ...], outcome: tuple[int, bool, bool]) -> None:

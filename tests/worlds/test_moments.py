@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gaelp_sim.events import NONE, US, Stage, TouchKind
+from gaelp_sim.events import NONE, US, Proposals, Stage, TouchKind
 from gaelp_sim.population.proposals import Proposer
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_DAY, epoch_seconds
@@ -32,8 +32,13 @@ def _of_world(tables: list[Tables], world: int) -> list[tuple[Any, ...]]:
 
 def test_two_things_at_one_second_happen_in_an_order_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """A person's proposals of the same second: whatever the company (other worlds, cells, workers), the same one is first."""
-    exact = Proposer._second_of_day
-    monkeypatch.setattr(Proposer, "_second_of_day", lambda self, words: exact(self, words) // 1_200 * 1_200)
+    exact = Proposer.propose
+
+    def coarse(*asked: Any, **how: Any) -> Proposals:
+        found = exact(*asked, **how)
+        return replace(found, second=found.second // 1_200 * 1_200)
+
+    monkeypatch.setattr(Proposer, "propose", coarse)
     scenario = random_scenario(12).model_copy(update={"worlds": 6, "cells": 1, "days": 3})
     together = day_tables(shard_of(scenario), scenario.days)
     for world in range(scenario.worlds):

@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from gaelp_sim.draws import Draws, Purpose
+from gaelp_sim.draws import Draws, Purpose, Who
 from gaelp_sim.events import Proposals
 from gaelp_sim.population.kinds import Move
 from gaelp_sim.population.people import People
@@ -63,7 +62,7 @@ def luck_by_day(scenario: Scenario, policy: str) -> list[dict[str, Any]]:
     for day in range(scenario.days):
         shard.advance(day * HOURS_PER_DAY)
         stack = shard.stack
-        rows, traffic = np.arange(len(stack.people)), traffic_of(stack.model, day, stack.unit_shift_days)
+        rows, traffic = np.arange(stack.people.size), traffic_of(stack.model, day, stack.unit_shift_days)
         luck: dict[str, Any] = {"world crises": crises_of_day(stack, day)}
         for layer in (False, True):
             proposals = stack.model.proposer.propose(stack.people, rows, day, traffic, active=layer)
@@ -101,7 +100,7 @@ def test_a_count_in_a_proposal_s_key_would_be_found(monkeypatch: pytest.MonkeyPa
     honest = Proposer.propose
 
     def counting(self: Proposer, people: People, *rest: Any, active: bool) -> Proposals:
-        return honest(self, replace(people, person=people.person + 1_000 * people.clicks), *rest, active=active)
+        return honest(self, people._replace(person=people.person + 1_000 * people.clicks), *rest, active=active)
 
     monkeypatch.setattr(Proposer, "propose", counting)
     assert unlike(lively(), ("rule", "silent"))
@@ -123,20 +122,32 @@ def test_where_ads_do_nothing_policies_change_nothing(policy: str) -> None:
             assert np.array_equal(rule[table][name], other[table][name]), f"{table}.{name}"
 
 
+def _honest(words: Words) -> Words:
+    return words
+
+
 def keys_used(
-    scenario: Scenario, policy: str, monkeypatch: pytest.MonkeyPatch, planted: Callable[[Words], Words] = lambda w: w
+    scenario: Scenario, policy: str, monkeypatch: pytest.MonkeyPatch, planted: Callable[[Words], Words] = _honest
 ) -> dict[Purpose, set[tuple[int, ...]]]:
     """Every (world, entity, time, slot) that a run draws with, by purpose; `planted` spoils keys before they are noted."""
     used: dict[Purpose, set[tuple[int, ...]]] = defaultdict(set)
-    words = Draws.words
+    words, blocks = Draws.words, Draws.blocks
 
     def noting(self: Draws, purpose: Purpose, *key: Any) -> np.ndarray:
         columns = np.broadcast_arrays(*[np.atleast_1d(part) for part in (*key, *([0] * (4 - len(key))))])
         used[purpose] |= set(zip(*[column.tolist() for column in columns], strict=True))
         return words(self, purpose, *key)
 
+    noted = planted(noting)
+
+    def in_blocks(self: Draws, purpose: Purpose, who: Who, *, slots: int) -> np.ndarray:
+        drawn = [noted(self, purpose, *who, slot) for slot in range(slots)]
+        assert planted is not _honest or np.array_equal(np.concatenate(drawn), blocks(self, purpose, who, slots=slots))
+        return np.concatenate(drawn)
+
     with monkeypatch.context() as patch:
-        patch.setattr(Draws, "words", planted(noting))
+        patch.setattr(Draws, "words", noted)
+        patch.setattr(Draws, "blocks", in_blocks)
         whole_run(scenario, policy)
     return used
 
@@ -144,7 +155,7 @@ def keys_used(
 def keys_allowed(scenario: Scenario) -> dict[Purpose, set[tuple[int, ...]]]:
     """Every key that chance alone can ask for: each from proposals and crises that no policy can influence."""
     stack = shard_of(scenario).stack
-    model, people, allowed = stack.model, range(len(stack.people)), defaultdict(set)
+    model, people, allowed = stack.model, range(stack.people.size), defaultdict(set)
     blocks = -(-(model.bidders + 1) // 4) + 2
     slots = int(model.rules.slots.max())
     for purpose, count in ((Purpose.HOUSEHOLD, 1), (Purpose.PERSON_START, 1), (Purpose.ALIAS, 4)):
@@ -165,11 +176,11 @@ def keys_allowed(scenario: Scenario) -> dict[Purpose, set[tuple[int, ...]]]:
                 move = kind - model.channels
                 if move < 0:
                     allowed[Purpose.OPPORTUNITY] |= {(0, person, second, slot) for slot in range(blocks)}
-                    allowed[Purpose.LOWER_SLOT] |= {(0, person, second, slot) for slot in range(1, slots)}
+                    allowed[Purpose.LOWER_SLOT] |= {(0, person, second, slot) for slot in range(slots)}
                 if move < 0 or move == Move.PURCHASE:
                     allowed[Purpose.SALE] |= {(0, person, second, slot) for slot in (0, 1)}
                 if move == Move.EMAIL:
-                    allowed[Purpose.NATURAL] |= {(0, person, second, slot) for slot in (1, 2)}
+                    allowed[Purpose.NATURAL] |= {(0, person, second, slot) for slot in (0, 1, 2)}
     return allowed
 
 

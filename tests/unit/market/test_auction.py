@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gaelp_sim.events import NONE, Ints
-from gaelp_sim.market.auction import Rules, charges, clear, full_quality
+from gaelp_sim.market.auction import Offers, Rules, charge_of, clear, full_quality
 from gaelp_sim.units import PPM
 
 CHANNELS = 6
@@ -56,7 +56,7 @@ def test_every_slot_is_what_the_definition_says(seed: int) -> None:
     quality = np.where(rng.random((bidders, n)) < 0.5, PPM, rng.integers(1, 3 * PPM, (bidders, n)))
     channel = rng.integers(0, CHANNELS, n).astype(np.int16)
     ties = rng.integers(0, 2**32, n, dtype=np.uint32)
-    got = clear(bids, quality, channel, rules, ties)
+    got = clear(Offers(bids, quality, channel, ties), rules)
     for row in range(n):
         here = channel[row]
         expected = one_by_one(
@@ -76,7 +76,7 @@ def _cleared(bids: Ints, mechanism: str = "second_price", *, slots: int = 1, res
     n = bids.shape[1]
     rules = rules_of([mechanism], [slots], [reserve])
     ties = np.random.default_rng(9).integers(0, 2**32, n, dtype=np.uint32)
-    got = clear(bids, full_quality(len(bids), n), np.zeros(n, dtype=np.int16), rules, ties)
+    got = clear(Offers(bids, full_quality(len(bids), n), np.zeros(n, dtype=np.int16), ties), rules)
     return got.winner.astype(np.int64), got.price_micros
 
 
@@ -88,7 +88,7 @@ def test_price_lies_between_reserve_and_bid(mechanism: str, reserve: int) -> Non
     bids = _uniform_bids(4, n)
     rules = rules_of([mechanism], [3 if mechanism == "gsp" else 1], [reserve])
     quality = np.random.default_rng(1).integers(1, 2 * PPM, bids.shape)
-    got = clear(bids, quality, np.zeros(n, dtype=np.int16), rules, np.zeros(n, dtype=np.uint32))
+    got = clear(Offers(bids, quality, np.zeros(n, dtype=np.int16), np.zeros(n, dtype=np.uint32)), rules)
     for winner, price in zip(got.winner, got.price_micros, strict=True):
         sold = winner != NONE
         own = bids[winner[sold], np.flatnonzero(sold)]
@@ -239,5 +239,6 @@ def test_charges_by_click_and_by_impression() -> None:
     """A click costs the price, no click nothing; a thousandth of an impression's price is rounded up."""
     price = np.array([0, 1, 999, 1_000, 1_001, 2_500_000])
     clicked = np.array([True, False, True, False, True, True])
-    assert charges(price, clicked, np.ones(6, dtype=bool)).tolist() == [0, 0, 999, 0, 1_001, 2_500_000]
-    assert charges(price, clicked, np.zeros(6, dtype=bool)).tolist() == [0, 1, 1, 1, 2, 2_500]
+    charges = [[charge_of(*sold, way) for sold in zip(price.tolist(), clicked.tolist(), strict=True)] for way in (True, False)]
+    assert charges[0] == [0, 0, 999, 0, 1_001, 2_500_000]
+    assert charges[1] == [0, 1, 1, 1, 2, 2_500]

@@ -39,7 +39,7 @@ def _close(share: float, expected: float, n: int) -> bool:
 def test_people_are_born_by_the_scenario_s_shares(scenario: Scenario, model: Model) -> None:
     """Segments, stages within each segment, and devices owned."""
     people = born(model.draws, scenario, 0, range(1))
-    assert len(people) == PEOPLE and (people.segment == people.segment_at_start).all()
+    assert people.size == PEOPLE and (people.segment == people.segment_at_start).all()
     for code, segment in enumerate(scenario.population.segments):
         here = people.segment == code
         assert _close(here.mean(), segment.share, PEOPLE)
@@ -174,7 +174,7 @@ def test_seconds_are_spread_evenly_within_the_hour(scenario: Scenario, model: Mo
 def test_a_day_s_plan_leaves_out_only_what_cannot_come_true(scenario: Scenario, model: Model) -> None:
     """Both layers for everyone, and the plan: whatever the plan lacks belongs to quiet people without a quiet proposal."""
     people = born(model.draws, scenario, 0, range(1))
-    everyone, traffic = np.arange(len(people)), np.array([1.1])
+    everyone, traffic = np.arange(people.size), np.array([1.1])
     plan = plan_day(model.proposer, people, 3, traffic).proposals
     quiet = model.proposer.propose(people, everyone, 3, traffic, active=False)
     active = model.proposer.propose(people, everyone, 3, traffic, active=True)

@@ -9,12 +9,11 @@ import pytest
 
 from gaelp_sim.draws import Draws, Purpose
 from gaelp_sim.events import NONE
-from gaelp_sim.response.levels import decayed
+from gaelp_sim.response.levels import Held, levels_at
 from gaelp_sim.response.sale import Sales, lag_table
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.scenario.schema import LagPart, Scenario
 from gaelp_sim.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
-from gaelp_sim.world.luck import halves
 from gaelp_sim.world.model import model_of
 from gaelp_sim.world.stack import world_conditions
 
@@ -29,9 +28,14 @@ def flagship() -> Scenario:
     return load_scenario("parental_controls")
 
 
-def _keyed_halves(n: int) -> np.ndarray:
-    words = Draws(seed=8).words(Purpose.SALE, 0, np.arange(n), 0)
-    return halves(words[0], words[1])
+def _keyed(n: int) -> np.ndarray:
+    return Draws(seed=8).words(Purpose.SALE, 0, np.arange(n), 0)[:2]
+
+
+def decayed(level: np.ndarray, elapsed_s: np.ndarray, words: np.ndarray, half_life_s: float = 86_400.0) -> np.ndarray:
+    """One level of everybody, read after some time with the first half of the words."""
+    held = Held(level[None], np.zeros(len(level), dtype=np.int64))
+    return levels_at(held, np.arange(len(level)), elapsed_s, np.array([half_life_s]), words)[0]
 
 
 @pytest.mark.parametrize("level", [0, 1, 2, 3])
@@ -39,7 +43,7 @@ def _keyed_halves(n: int) -> np.ndarray:
 def test_what_is_left_is_binomial(level: int, half_lives: float) -> None:
     """Chi-square against C(level, k) p^k (1 - p)^(level - k) with p = 2^-half-lives, on keyed 16-bit luck."""
     elapsed = np.full(N, round(half_lives * SECONDS_PER_DAY))
-    left = decayed(np.full(N, level, dtype=np.int8), elapsed, np.full(N, float(SECONDS_PER_DAY)), _keyed_halves(N)[2])
+    left = decayed(np.full(N, level, dtype=np.int8), elapsed, _keyed(N))
     alive = 2.0**-half_lives
     expected = np.array([comb(level, k) * alive**k * (1 - alive) ** (level - k) for k in range(level + 1)]) * N
     counts = np.bincount(left, minlength=level + 1)
@@ -52,11 +56,11 @@ def test_what_is_left_is_binomial(level: int, half_lives: float) -> None:
 
 def test_decay_is_monotone() -> None:
     """More luck or more time never leaves more; nothing is gained, nothing is below zero."""
-    luck = np.linspace(0, 1, 1_001)[:-1]
+    words = np.zeros((2, 1_000), dtype=np.uint32)
+    words[0] = np.linspace(0, 2**32, 1_001)[:-1].astype(np.uint32)
     for level in range(4):
-        before = np.full(len(luck), level, dtype=np.int8)
-        half_life = np.full(len(luck), 1e5)
-        by_time = np.stack([decayed(before, np.full(len(luck), s), half_life, luck) for s in range(0, 10**6, 50_000)])
+        before = np.full(1_000, level, dtype=np.int8)
+        by_time = np.stack([decayed(before, np.full(1_000, s), words, 1e5) for s in range(0, 10**6, 50_000)])
         by_time = by_time.astype(int)
         assert (np.diff(by_time, axis=0) <= 0).all() and (np.diff(by_time, axis=1) <= 0).all()
         assert by_time.min() >= 0 and by_time.max() <= level
@@ -65,11 +69,10 @@ def test_decay_is_monotone() -> None:
 
 def test_reading_twice_is_reading_once() -> None:
     """Survival over a then b days has the distribution of a + b days: lazy reading changes nothing in law."""
-    half_life, luck = np.full(N, 86_400.0), _keyed_halves(2 * N)
-    start = np.full(N, 3, dtype=np.int8)
-    once = decayed(start, np.full(N, 100_000), half_life, luck[0, :N])
-    halfway = decayed(start, np.full(N, 40_000), half_life, luck[1, :N])
-    twice = decayed(halfway, np.full(N, 60_000), half_life, luck[1, N:])
+    words, start = _keyed(3 * N), np.full(N, 3, dtype=np.int8)
+    once = decayed(start, np.full(N, 100_000), words[:, :N])
+    halfway = decayed(start, np.full(N, 40_000), words[:, N : 2 * N])
+    twice = decayed(halfway, np.full(N, 60_000), words[:, 2 * N :])
     one, two = np.bincount(once, minlength=4), np.bincount(twice, minlength=4)
     assert ((one - two) ** 2 / (one + two)).sum() < CRITICAL[3]
 
