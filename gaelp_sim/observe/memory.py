@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gaelp_sim.compiled import compiled
 from gaelp_sim.events import NONE, Bools, Column, Columns, FatigueFamily, Ints
 from gaelp_sim.observe.beliefs import EVIDENCE_MAX, Beliefs, Singles
 
@@ -44,6 +45,7 @@ RECORD = np.dtype(
 WORDS = RECORD.itemsize // 8
 TIMES = ("first_s", "last_s", "last_click_s", "journey_s", "recent_s")
 SUMS = ("spend_micros", "impressions", "clicks", "emails", "losses", "recent_teach", "recent_offer", "recent_clicks")
+_TEACH = int(FatigueFamily.TEACH)
 Records = NDArray[np.void]
 Codes = NDArray[np.signedinteger[Any]]
 
@@ -119,41 +121,133 @@ class Emails(Columns):
 
 def remember_impressions(memory: Memory, shown: Impressions) -> None:
     """Add impressions, with their charges and clicks, to the memory in place."""
-    beliefs, at = memory.beliefs, shown.rows * SLOTS + shown.slots
-    records = memory.take(at)
-    clicked = shown.clicked.astype(np.int64)
-    ad = clicked * beliefs.examined.shape[1] + shown.channel
-    _age(records, shown.second, beliefs)
-    _touch(records, shown, beliefs.timeout_s)
-    records["impressions"] += 1
-    seen = beliefs.examined.take(ad)
-    teach = shown.family == FatigueFamily.TEACH
-    records["recent_teach"] += seen * teach
-    records["recent_offer"] += seen * ~teach
-    records["goodwill"] += beliefs.goodwill.take(ad)
-    _weigh(records, shown, clicked, beliefs=beliefs)
-    memory.put(at, records)
+    beliefs = memory.beliefs
+    clicked = np.asarray(shown.clicked, dtype=np.bool_)
+    touches = _Touches(shown.rows, shown.slots, shown.second, _codes(shown.channel), shown.charge_micros, clicked)
+    _remember_touches(memory.records, touches, beliefs.decay_per_second, beliefs.timeout_s)
+    tables = _Tables(beliefs.examined, beliefs.goodwill, beliefs.evidence)
+    _remember_ads(memory.records, touches, (_codes(shown.family), _codes(shown.signal)), tables)
 
 
 def remember_losses(memory: Memory, lost: Losses) -> None:
     """Add opportunities that went to somebody else to the memory in place; they are no touches of ours."""
-    at = lost.rows * SLOTS + lost.slots
-    records = memory.take(at)
-    _age(records, lost.second, memory.beliefs)
-    records["losses"] += 1
-    _weigh(records, lost, 0, beliefs=memory.beliefs)
-    memory.put(at, records)
+    beliefs = memory.beliefs
+    where = (lost.rows, lost.slots)
+    _remember_losses(memory.records, where, (lost.second, _codes(lost.signal)), beliefs.decay_per_second, beliefs.evidence)
 
 
 def remember_emails(memory: Memory, sent: Emails) -> None:
     """Add e-mails, with their costs and clicks, to the memory in place."""
-    beliefs, at = memory.beliefs, sent.rows * SLOTS + sent.slots
-    records = memory.take(at)
-    _age(records, sent.second, beliefs)
-    _touch(records, sent, beliefs.timeout_s)
-    records["emails"] += 1
-    records["goodwill"] += beliefs.goodwill_email[sent.clicked.astype(np.int64)]
-    memory.put(at, records)
+    beliefs = memory.beliefs
+    clicked = np.asarray(sent.clicked, dtype=np.bool_)
+    touches = _Touches(sent.rows, sent.slots, sent.second, _codes(sent.channel), sent.charge_micros, clicked)
+    _remember_touches(memory.records, touches, beliefs.decay_per_second, beliefs.timeout_s)
+    _remember_mails(memory.records, touches, beliefs.goodwill_email)
+
+
+class _Touches(NamedTuple):
+    """What an impression and an e-mail have in common."""
+
+    rows: Ints
+    slots: Ints
+    second: Ints
+    channel: NDArray[np.int64]
+    charge_micros: Ints
+    clicked: Bools
+
+
+class _Tables(NamedTuple):
+    """Beliefs about an impression."""
+
+    examined: Singles
+    goodwill: Singles
+    evidence: Singles
+
+
+def _codes(column: Codes) -> Ints:
+    return column.astype(np.int64, copy=False)
+
+
+@compiled
+def _age_one(record: Any, second: int, decay_per_second: Singles) -> None:
+    """Bring the decaying values to `second`; an event that comes late counts as of the latest one."""
+    now = max(record.recent_s, second)
+    elapsed_s = np.float32(now - record.recent_s)
+    fatigue = np.exp(elapsed_s * decay_per_second[0, 0])
+    record.recent_teach *= fatigue
+    record.recent_offer *= fatigue
+    record.recent_clicks *= fatigue
+    record.goodwill *= np.exp(elapsed_s * decay_per_second[1, 0])
+    evidence = np.exp(elapsed_s * decay_per_second[2, 0])
+    for ratio in range(3):
+        record.evidence[ratio] *= evidence
+    record.recent_s = now
+
+
+@compiled
+def _remember_touches(records: Records, touches: _Touches, decay_per_second: Singles, timeout_s: int) -> None:
+    """Times, money, click and channel."""
+    for i in range(len(touches.rows)):
+        record, second, clicked = records[touches.rows[i], touches.slots[i]], touches.second[i], touches.clicked[i]
+        _age_one(record, second, decay_per_second)
+        # NONE as the last touch is 56 years of silence.
+        if second - record.last_s > timeout_s:
+            record.journey_s = second
+        record.first_s = second if record.first_s == NONE else min(record.first_s, second)
+        record.last_s = max(record.last_s, second)
+        record.spend_micros += touches.charge_micros[i]
+        record.clicks += clicked
+        record.recent_clicks += np.float32(clicked)
+        if clicked:
+            record.last_click_s = max(record.last_click_s, second)
+        if touches.channel[i] >= 0:
+            record.last_channels[2] = record.last_channels[1]
+            record.last_channels[1] = record.last_channels[0]
+            record.last_channels[0] = touches.channel[i] + 1
+
+
+@compiled
+def _remember_ads(records: Records, touches: _Touches, told: tuple[Ints, Ints], tables: _Tables) -> None:
+    """What an impression adds besides: wear-out, goodwill and evidence in expectation."""
+    family, signal = told
+    for i in range(len(touches.rows)):
+        record, clicked = records[touches.rows[i], touches.slots[i]], int(touches.clicked[i])
+        record.impressions += 1
+        seen = tables.examined[clicked, touches.channel[i]]
+        if family[i] == _TEACH:
+            record.recent_teach += seen
+        else:
+            record.recent_offer += seen
+        record.goodwill += tables.goodwill[clicked, touches.channel[i]]
+        _weigh_one(record, tables.evidence, clicked, signal[i])
+
+
+@compiled
+def _remember_mails(records: Records, touches: _Touches, goodwill: Singles) -> None:
+    for i in range(len(touches.rows)):
+        record = records[touches.rows[i], touches.slots[i]]
+        record.emails += 1
+        record.goodwill += goodwill[int(touches.clicked[i])]
+
+
+@compiled
+def _remember_losses(
+    records: Records, where: tuple[Ints, Ints], told: tuple[Ints, Ints], decay_per_second: Singles, evidence: Singles
+) -> None:
+    for i in range(len(where[0])):
+        record = records[where[0][i], where[1][i]]
+        _age_one(record, told[0][i], decay_per_second)
+        record.losses += 1
+        _weigh_one(record, evidence, 0, told[1][i])
+
+
+@compiled
+def _weigh_one(record: Any, evidence: Singles, clicked: int, signal: int) -> None:
+    """Add what an opportunity's signal and click tell of the stage."""
+    for ratio in range(3):
+        total = record.evidence[ratio] + evidence[clicked, signal, ratio]
+        record.evidence[ratio] = min(max(total, np.float32(-EVIDENCE_MAX)), np.float32(EVIDENCE_MAX))
+    record.last_signal = signal
 
 
 def merge_on_login(memory: Memory, rows: Ints, device_slots: Ints) -> None:
@@ -211,33 +305,6 @@ def _age(records: Records, second: Ints, beliefs: Beliefs) -> None:
     records["goodwill"] *= goodwill
     records["evidence"] *= evidence[:, None]
     records["recent_s"] = now
-
-
-def _touch(records: Records, touch: Impressions | Emails, timeout_s: int) -> None:
-    """What an impression and an e-mail have in common: times, money, click and channel."""
-    second, last_s = touch.second, records["last_s"]
-    # NONE as the last touch is 56 years of silence.
-    fresh = second - last_s > timeout_s
-    np.copyto(records["journey_s"], second, where=fresh)
-    records["first_s"] = _earliest(records["first_s"], second)
-    records["last_s"] = np.maximum(last_s, second)
-    records["spend_micros"] += touch.charge_micros
-    records["clicks"] += touch.clicked
-    records["recent_clicks"] += touch.clicked
-    np.maximum(records["last_click_s"], second, out=records["last_click_s"], where=touch.clicked)
-    channels, told = records["last_channels"], touch.channel >= 0
-    for newer in (1, 0):
-        np.copyto(channels[:, newer + 1], channels[:, newer], where=told)
-    np.copyto(channels[:, 0], touch.channel + 1, where=told, casting="same_kind")
-
-
-def _weigh(records: Records, seen: Impressions | Losses, clicked: Ints | int, *, beliefs: Beliefs) -> None:
-    """Add what an opportunity's signal and click tell of the stage."""
-    _, signals, ratios = beliefs.evidence.shape
-    told = beliefs.evidence.reshape(-1, ratios).take(clicked * signals + seen.signal, axis=0)
-    sums = records["evidence"] + told
-    records["evidence"] = np.minimum(np.maximum(sums, -EVIDENCE_MAX), EVIDENCE_MAX)
-    records["last_signal"] = seen.signal
 
 
 def _earliest(a: Ints, b: Ints) -> Ints:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from gaelp_sim.events import NONE, US, Bools, Column, Columns, Ints, JourneyStatus
+from gaelp_sim.compiled import compiled
+from gaelp_sim.events import NONE, US, Bools, Columns, Ints, JourneyStatus
+from gaelp_sim.population.people import People
 from gaelp_sim.units import SECONDS_PER_DAY
 from gaelp_sim.world.log import Table, full
 from gaelp_sim.world.stack import Stack
 
+_ACTIVE, _LOST = int(JourneyStatus.ACTIVE), int(JourneyStatus.LOST)
 _KEPT = (
     "journey", "started_s", "last_touch_s", "status", "stage", "cost_micros", "touches", "impressions", "clicks",
     "our_touches", "our_clicks", "devices_seen", "channels_seen", "rivals_seen", "lost_s", "converted_s",
@@ -25,14 +29,14 @@ class Touches(Columns):
     row: Ints
     second: Ints
     slot: Ints
-    kind: Column
-    advertiser: Column
-    channel: Column
-    campaign: Column
-    creative: Column
-    signal: Column
-    position: Column
-    device: Column
+    kind: Ints
+    advertiser: Ints
+    channel: Ints
+    campaign: Ints
+    creative: Ints
+    signal: Ints
+    position: Ints
+    device: Ints
     price_micros: Ints
     examined: Bools
     clicked: Bools
@@ -43,35 +47,101 @@ def record_touches(stack: Stack, touches: Touches, *, impressions: bool = True) 
     if not len(touches):
         return
     people, row = stack.people, touches.row
-    fresh = _begins_anew(stack, row, touches.second)
-    if fresh.any():
-        _begin(stack, row[fresh], touches.second[fresh])
-    ours = touches.advertiser == US
-    people.last_touch_s[row] = touches.second
-    people.cost_micros[row] += np.where(ours, touches.price_micros, 0)
-    people.touches[row] += 1
-    people.impressions[row] += impressions
-    people.clicks[row] += touches.clicked
-    people.our_touches[row] += ours
-    people.our_clicks[row] += ours & touches.clicked
-    people.devices_seen[row] |= np.left_shift(1, touches.device).astype(np.int8)
-    people.channels_seen[row] |= np.left_shift(np.int64(1), touches.channel.astype(np.int64))
-    people.rivals_seen[row] |= np.where(ours, 0, np.left_shift(np.int64(1), touches.advertiser.astype(np.int64)))
-    _meet_devices(stack, row[ours], touches.device[ours], touches.second[ours])
-    _log(stack, touches, ours)
+    deadline = Deadline(stack.model.timeout_s, stack.model.scenario.timeout.since == "last_touch")
+    fresh = _begins_anew(people, row, touches.second, deadline)
+    ended = row[fresh & (people.journey[row] >= 0)]
+    if len(ended):
+        stack.closed.append(journey_columns(stack, ended))
+    told = _Told(
+        row, touches.second, touches.advertiser, touches.channel, touches.device, touches.price_micros, touches.clicked,
+        fresh,
+    )
+    _carry_on(people, told, (stack.first_seen_s, stack.last_seen_s), impressions)
+    _log(stack, touches)
 
 
-def _meet_devices(stack: Stack, row: Ints, device: Column, second: Ints) -> None:
-    new = stack.first_seen_s[row, device] < 0
-    stack.first_seen_s[row[new], device[new]] = second[new]
-    stack.last_seen_s[row, device] = second
+class Deadline(NamedTuple):
+    """When a silent journey is called LOST."""
+
+    timeout_s: int
+    since_last_touch: bool
 
 
-def _log(stack: Stack, touches: Touches, ours: Bools) -> None:
+@compiled
+def _deadline_s(people: People, row: int, deadline: Deadline) -> int:
+    since = people.last_touch_s[row] if deadline.since_last_touch else people.started_s[row]
+    return since + deadline.timeout_s
+
+
+@compiled
+def _begins_anew(people: People, row: Ints, second: Ints, deadline: Deadline) -> Bools:
+    """True where a touch begins a journey; those that were silent too long are called LOST first."""
+    fresh = np.empty(len(row), dtype=np.bool_)
+    for i in range(len(row)):
+        person = row[i]
+        due_s = _deadline_s(people, person, deadline)
+        if people.status[person] == _ACTIVE and due_s < second[i]:
+            people.lost_s[person] = due_s
+            people.status[person] = _LOST
+        fresh[i] = people.status[person] != _ACTIVE
+    return fresh
+
+
+class _Told(NamedTuple):
+    """What a touch adds to its journey: (n,) columns of distinct people."""
+
+    row: Ints
+    second: Ints
+    advertiser: Ints
+    channel: Ints
+    device: Ints
+    price_micros: Ints
+    clicked: Bools
+    fresh: Bools
+
+
+@compiled
+def _carry_on(people: People, told: _Told, seen: tuple[Ints, Ints], impressions: bool) -> None:
+    """Add touches to journeys; seen: first and last second of our touches, (people, devices)."""
+    for i in range(len(told.row)):
+        row, second, device = told.row[i], told.second[i], told.device[i]
+        if told.fresh[i]:
+            _begin(people, row, second)
+        ours = told.advertiser[i] == US
+        people.last_touch_s[row] = second
+        people.touches[row] += 1
+        people.impressions[row] += impressions
+        people.clicks[row] += told.clicked[i]
+        people.devices_seen[row] |= np.int8(1 << device)
+        people.channels_seen[row] |= 1 << told.channel[i]
+        if ours:
+            people.cost_micros[row] += told.price_micros[i]
+            people.our_touches[row] += 1
+            people.our_clicks[row] += told.clicked[i]
+            if seen[0][row, device] < 0:
+                seen[0][row, device] = second
+            seen[1][row, device] = second
+        else:
+            people.rivals_seen[row] |= 1 << told.advertiser[i]
+
+
+@compiled
+def _begin(people: People, row: int, second: int) -> None:
+    people.journey[row] += 1
+    people.started_s[row] = second
+    people.status[row] = _ACTIVE
+    people.cost_micros[row] = 0
+    people.touches[row], people.impressions[row], people.clicks[row] = 0, 0, 0
+    people.our_touches[row], people.our_clicks[row] = 0, 0
+    people.devices_seen[row], people.channels_seen[row], people.rivals_seen[row] = 0, 0, 0
+    people.lost_s[row], people.converted_s[row], people.converted_advertiser[row] = NONE, NONE, NONE
+
+
+def _log(stack: Stack, touches: Touches) -> None:
     columns: Table = touches.take(slice(None))
     columns["journey"] = stack.people.journey[touches.row]
     if stack.model.scenario.log == "wins":
-        keep = ours | touches.clicked
+        keep = (touches.advertiser == US) | touches.clicked
         if not keep.all():
             columns = {name: column[keep] for name, column in columns.items()}
     if len(columns["row"]):
@@ -100,29 +170,6 @@ def sweep_lost(stack: Stack, now_s: int) -> None:
     """Label every journey whose deadline has passed."""
     everyone = np.flatnonzero(stack.people.status == JourneyStatus.ACTIVE)
     label_lost(stack, everyone[timed_out(stack, everyone, np.int64(now_s))])
-
-
-def _begins_anew(stack: Stack, rows: Ints, second: Ints) -> Bools:
-    out = timed_out(stack, rows, second)
-    if out.any():
-        label_lost(stack, rows[out])
-    return stack.people.status[rows] != JourneyStatus.ACTIVE
-
-
-def _begin(stack: Stack, rows: Ints, second: Ints) -> None:
-    people = stack.people
-    ended = rows[people.journey[rows] >= 0]
-    if len(ended):
-        stack.closed.append(journey_columns(stack, ended))
-    people.journey[rows] += 1
-    people.started_s[rows] = second
-    people.status[rows] = JourneyStatus.ACTIVE
-    for name in ("cost_micros", "touches", "impressions", "clicks", "our_touches", "our_clicks"):
-        getattr(people, name)[rows] = 0
-    for name in ("devices_seen", "channels_seen", "rivals_seen"):
-        getattr(people, name)[rows] = 0
-    for name in ("lost_s", "converted_s", "converted_advertiser"):
-        getattr(people, name)[rows] = NONE
 
 
 def journey_columns(stack: Stack, rows: Ints) -> Table:

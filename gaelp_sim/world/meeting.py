@@ -177,14 +177,14 @@ def _record_slot(stack: Stack, slots: Slots, shown: Shown, position: int) -> Non
 
 def _touches(stack: Stack, slots: Slots, shown: Shown, where: tuple[int, Ints]) -> Touches:
     position, at = where
-    opportunities, spent = slots.opportunities, shown.spent
-    winner, channel, n = spent.winner[position, at], opportunities.channel[at], len(at)
+    opportunities, spent, n = slots.opportunities, shown.spent, len(where[1])
+    winner, channel = spent.winner[position, at].astype(np.int64), opportunities.channel[at].astype(np.int64)
     mine = winner == US
     return Touches(
         opportunities.row[at], opportunities.second[at], full(n, position), full(n, _IMPRESSION), winner, channel,
         np.where(mine, stack.model.campaign_of_channel[channel], NONE), np.where(mine, shown.ours.creative[at], NONE),
-        opportunities.signal[at], full(n, position + 1), opportunities.device[at], spent.charge_micros[position, at],
-        shown.met.examined[position, at], spent.clicked[position, at],
+        opportunities.signal[at].astype(np.int64), full(n, position + 1), opportunities.device[at].astype(np.int64),
+        spent.charge_micros[position, at], shown.met.examined[position, at], spent.clicked[position, at],
     )
 
 
