@@ -20,3 +20,9 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function on its first call; the machine code is cached beside the source, else in the user's cache."""
     made: Callable[P, R] = njit(cache=True, error_model="numpy")(function)
     return made
+
+
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """A small step of compiled loops, woven into each caller: bundles of arrays are then not handed over at each turn."""
+    made: Callable[P, R] = njit(cache=True, error_model="numpy", inline="always")(function)
+    return made

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gaelp_sim.compiled import compiled
+from gaelp_sim.compiled import compiled, inlined
 
 Words = NDArray[np.uint32]
 Ints = NDArray[np.int64]
@@ -94,7 +94,7 @@ def _philox_blocks(who: Who, front: np.uint64, key: Key, out: Words) -> None:
             out[row, i], out[row + 1, i], out[row + 2, i], out[row + 3, i] = _philox(counter, key)
 
 
-@compiled
+@inlined
 def _philox(counter: Counter, key: Key) -> Counter:
     c0, c1, c2, c3 = counter
     key_0, key_1 = key
@@ -151,7 +151,7 @@ def uniform(words: Words) -> NDArray[np.float64]:
     return words * 2.0**-32
 
 
-@compiled
+@inlined
 def quarter(words: Words, which: int, place: int) -> float:
     """One of four uniforms of 16 bits in pairs of words, (2, n), at `place`: high, low, high, low."""
     word = words[which >> 1, place]

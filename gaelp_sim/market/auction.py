@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gaelp_sim.compiled import compiled
+from gaelp_sim.compiled import compiled, inlined
 from gaelp_sim.draws import Words
 from gaelp_sim.events import NONE, Bools, Charge, Ints, Mechanism
 from gaelp_sim.scenario.schema import Scenario
@@ -95,7 +95,7 @@ def empty_slots(rules: Rules, channel: Codes) -> Cleared:
     return Cleared(winner, np.zeros((widest, len(channel)), dtype=np.int64))
 
 
-@compiled
+@inlined
 def sell(offers: Offers, rules: Rules, i: int, score: Ints, cleared: Cleared) -> None:
     """Clear auction `i` into `cleared`; score: (bidders,), any content."""
     channel = offers.channel[i]
@@ -118,7 +118,7 @@ def sell(offers: Offers, rules: Rules, i: int, score: Ints, cleared: Cleared) ->
         cleared.winner[slot, i], cleared.price_micros[slot, i] = held, price
 
 
-@compiled
+@inlined
 def _best(score: Ints) -> tuple[int, int]:
     """The highest score, and how many share it."""
     best, tied = score[0], 1
@@ -130,7 +130,7 @@ def _best(score: Ints) -> tuple[int, int]:
     return best, tied
 
 
-@compiled
+@inlined
 def _pick(score: Ints, best: int, which: int) -> int:
     """Index of the `which`-th bidder with that score."""
     for bidder in range(len(score)):
@@ -141,7 +141,7 @@ def _pick(score: Ints, best: int, which: int) -> int:
     return NONE
 
 
-@compiled
+@inlined
 def charge_of(price_micros: int, clicked: bool, per_click: bool) -> int:
     """What a sold slot costs: the price on a click, or ceil(price / 1000) for an impression.
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gaelp_sim.compiled import compiled
+from gaelp_sim.compiled import compiled, inlined
 from gaelp_sim.events import NONE, US, Bools, Ints
 from gaelp_sim.market.auction import Codes, Offers, Rules, charge_of, empty_slots, sell
 from gaelp_sim.scenario.schema import Scenario
@@ -135,7 +135,7 @@ def clear_within_budgets(budgets: Budgets, offers: Offers, this: Round, rules: R
     return spent
 
 
-@compiled
+@inlined
 def _charge(spent: Spent, this: Round, i: int, per_click: bool) -> None:
     for slot in range(len(spent.winner)):
         winner = spent.winner[slot, i]
@@ -144,7 +144,7 @@ def _charge(spent: Spent, this: Round, i: int, per_click: bool) -> None:
         spent.charge_micros[slot, i] = charge_of(spent.price_micros[slot, i], spent.clicked[slot, i], per_click)
 
 
-@compiled
+@inlined
 def _cost(spent: Spent, i: int, advertiser: int) -> int:
     """What an advertiser pays for its slots at opportunity `i`."""
     cost = 0
@@ -154,7 +154,7 @@ def _cost(spent: Spent, i: int, advertiser: int) -> int:
     return cost
 
 
-@compiled
+@inlined
 def _first_overspent(budgets: Budgets, spent: Spent, i: int, unit: int, channel: int) -> int:
     """The first account that opportunity `i` would overspend, or NONE."""
     for account in range(len(budgets.advertiser)):

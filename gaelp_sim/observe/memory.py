@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gaelp_sim.compiled import compiled
+from gaelp_sim.compiled import compiled, inlined
 from gaelp_sim.events import NONE, Bools, Column, Columns, FatigueFamily, Ints
 from gaelp_sim.observe.beliefs import EVIDENCE_MAX, Beliefs, Singles
 
@@ -168,7 +168,7 @@ def _codes(column: Codes) -> Ints:
     return column.astype(np.int64, copy=False)
 
 
-@compiled
+@inlined
 def _age_one(record: Any, second: int, decay_per_second: Singles) -> None:
     """Bring the decaying values to `second`; an event that comes late counts as of the latest one."""
     now = max(record.recent_s, second)
@@ -241,7 +241,7 @@ def _remember_losses(
         _weigh_one(record, evidence, 0, told[1][i])
 
 
-@compiled
+@inlined
 def _weigh_one(record: Any, evidence: Singles, clicked: int, signal: int) -> None:
     """Add what an opportunity's signal and click tell of the stage."""
     for ratio in range(3):

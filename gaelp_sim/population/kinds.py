@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gaelp_sim.compiled import compiled
+from gaelp_sim.compiled import inlined
 from gaelp_sim.events import Floats, Stage
 from gaelp_sim.scenario.schema import Scenario, Segment, StageRates, StageShares
 
@@ -39,7 +39,7 @@ class Rates(NamedTuple):
     """(kinds, segments, stages)"""
 
 
-@compiled
+@inlined
 def rate_of(rates: Rates, kind: int, segment: int, stage: int) -> float:
     """Events per day of a kind for a person in this segment and stage."""
     return float(rates.per_day[kind, segment, stage])

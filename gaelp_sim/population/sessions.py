@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gaelp_sim.compiled import compiled
+from gaelp_sim.compiled import inlined
 from gaelp_sim.events import DeviceKind, Floats
 from gaelp_sim.population.kinds import by_stage
 from gaelp_sim.scenario.schema import Channel, Scenario, Signal, StageRates
@@ -46,7 +46,7 @@ def chain_of(scenario: Scenario) -> Chain:
     )
 
 
-@compiled
+@inlined
 def next_device(chain: Chain, last: int, owned: int, stage: int, luck: int) -> int:
     """Next device of the Markov chain: stay, or move by the stage's odds among those owned.
 
@@ -62,7 +62,7 @@ def next_device(chain: Chain, last: int, owned: int, stage: int, luck: int) -> i
     return int(share >= 1.0) + int(share >= 1.0 + desktop)
 
 
-@compiled
+@inlined
 def signal_of(chain: Chain, channel: int, segment: int, stage: int, luck: int) -> int:
     """Query class or audience signal of an opportunity, by channel, stage and crisis; luck: a word."""
     edges = chain.signal_edges[channel, int(chain.crisis_segment[segment]), stage]

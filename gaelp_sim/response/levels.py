@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gaelp_sim.compiled import compiled
+from gaelp_sim.compiled import compiled, inlined
 from gaelp_sim.draws import Words, quarter
 from gaelp_sim.events import Floats, Ints
 
@@ -25,7 +25,7 @@ class Held(NamedTuple):
     """(people,)"""
 
 
-@compiled
+@inlined
 def survivors(level: int, alive: float, luck: float) -> int:
     """What is left of a level 0..3 whose units have each survived with probability `alive`.
 
@@ -43,7 +43,7 @@ def survivors(level: int, alive: float, luck: float) -> int:
     return int(luck < 1.0 - dead * dead * dead) + int(luck < two * (3.0 - 2.0 * alive)) + int(luck < two * alive)
 
 
-@compiled
+@inlined
 def survival(elapsed_s: int, half_life_s: float) -> float:
     """Probability that one unit survives: 2**(-elapsed / half-life)."""
     return float(2.0 ** (-elapsed_s / half_life_s))

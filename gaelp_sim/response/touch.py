@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gaelp_sim.compiled import compiled
+from gaelp_sim.compiled import inlined
 from gaelp_sim.events import FatigueFamily, Floats, Stage
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import PPM
@@ -65,19 +65,19 @@ class Effects(NamedTuple):
         )
 
 
-@compiled
+@inlined
 def quality_of(effects: Effects, creative: int, stage: int, fatigue: int) -> float:
     """How well a creative works on a person now: match x exp(-lambda x recent exposures)."""
     return float(effects.match[creative, stage] * effects.worn[fatigue])
 
 
-@compiled
+@inlined
 def click_rate_of(effects: Effects, channel: int, segment: int, stage: int) -> float:
     """Probability of a click on an ad of quality 1 in the top slot."""
     return float(effects.click_rate[channel, stage] * effects.segment_click[segment])
 
 
-@compiled
+@inlined
 def quality_ppm(quality: float) -> int:
     """Quality as the integer score auctions rank by, at least 1 ppm."""
     return max(int(np.rint(quality * PPM)), 1)
@@ -107,7 +107,7 @@ class Standing(NamedTuple):
     fatigue_offer: int
 
 
-@compiled
+@inlined
 def respond(effects: Effects, ad: Ad, before: Standing, effect: int, extra: int) -> Standing:
     """What an ad that was looked at does; effect, extra: words of luck.
 
@@ -141,7 +141,7 @@ def respond(effects: Effects, ad: Ad, before: Standing, effect: int, extra: int)
     return Standing(stage, min(max(goodwill, 0), GOODWILL_MAX), rivals, teach, offer)
 
 
-@compiled
+@inlined
 def buys_on_click(effects: Effects, segment: int, before: Standing, extra: int) -> bool:
     """True where somebody in INTENT who clicked our ad decides at once to buy from us; extra: a word of luck."""
     rate = effects.buy_on_click[segment, before.goodwill, before.rival_goodwill]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gaelp_sim.compiled import compiled
+from gaelp_sim.compiled import compiled, inlined
 from gaelp_sim.events import NONE, US, Bools, Columns, Ints, JourneyStatus
 from gaelp_sim.population.people import People
 from gaelp_sim.units import SECONDS_PER_DAY
@@ -67,7 +67,7 @@ class Deadline(NamedTuple):
     since_last_touch: bool
 
 
-@compiled
+@inlined
 def _deadline_s(people: People, row: int, deadline: Deadline) -> int:
     since = people.last_touch_s[row] if deadline.since_last_touch else people.started_s[row]
     return since + deadline.timeout_s
@@ -125,7 +125,7 @@ def _carry_on(people: People, told: _Told, seen: tuple[Ints, Ints], impressions:
             people.rivals_seen[row] |= 1 << told.advertiser[i]
 
 
-@compiled
+@inlined
 def _begin(people: People, row: int, second: int) -> None:
     people.journey[row] += 1
     people.started_s[row] = second

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gaelp_sim.compiled import compiled
+from gaelp_sim.compiled import compiled, inlined
 from gaelp_sim.draws import Purpose, Words
 from gaelp_sim.events import NONE, US, Bids, Bools, Floats, Ints, TouchKind
 from gaelp_sim.market.auction import Codes
@@ -136,7 +136,7 @@ def meet_ads(people: People, effects: Effects, this: Round, clicks: Clicks, spen
     return met
 
 
-@compiled
+@inlined
 def _write(people: People, row: int, state: Standing, second: int) -> None:
     people.stage[row] = state.stage
     people.level[GOODWILL, row], people.level[RIVAL_GOODWILL, row] = state.goodwill, state.rival_goodwill
