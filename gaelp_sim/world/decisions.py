@@ -47,7 +47,7 @@ def log_decisions(stack: Stack, hour: int, number: int, slots: Slots, decided: D
     stack.log.add("decided", {
         "row": row, "slot": slot, "second": opportunities.second[keep], "channel": opportunities.channel[keep],
         "signal": opportunities.signal[keep], "device": opportunities.device[keep], "round": full(len(keep), number),
-        "clearing_order": _place_in_unit(unit, stack.units)[keep], "level": ours.level[keep],
+        "clearing_order": place_in_unit(unit, stack.units)[keep], "level": ours.level[keep],
         "creative": ours.creative[keep], "propensity": ours.propensity[keep], "bid_micros": decided.wanted[keep],
         "status": status[keep], "price_micros": (spent.price_micros * won_at).sum(axis=0)[keep],
         "charge_micros": (spent.charge_micros * won_at).sum(axis=0)[keep], "top_price_micros": spent.price_micros[0, keep],
@@ -57,7 +57,7 @@ def log_decisions(stack: Stack, hour: int, number: int, slots: Slots, decided: D
 
 
 @compiled
-def _place_in_unit(unit: Ints, units: int) -> Ints:
+def place_in_unit(unit: Ints, units: int) -> Ints:
     """How many opportunities of its unit come before each one."""
     place, seen = np.empty(len(unit), dtype=np.int64), np.zeros(units, dtype=np.int64)
     for i in range(len(unit)):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from gaelp_sim.events import Proposals
 from gaelp_sim.population.proposals import plan_day
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 from gaelp_sim.world.control import Orders, Report
@@ -26,9 +23,8 @@ def run_hour(stack: Stack, hour: int, orders: Orders) -> Report:
         stack.traffic = traffic_of(stack.model, day, stack.unit_shift_days)
         stack.plan = plan_day(stack.model.proposer, stack.people, day, stack.traffic)
     proposals = stack.plan.of_hour(hour_of_day)
-    ads = proposals.kind < stack.model.channels
-    play_rounds(stack, hour, Proposals(**proposals.take(np.flatnonzero(ads))))
-    play_moves(stack, Proposals(**proposals.take(np.flatnonzero(~ads))))
+    play_rounds(stack, hour, proposals)
+    play_moves(stack, proposals)
     if hour_of_day == HOURS_PER_DAY - 1:
         sweep_lost(stack, (hour + 1) * SECONDS_PER_HOUR)
     return stack.report()

@@ -14,6 +14,8 @@ from gaelp_sim.units import SECONDS_PER_DAY
 from gaelp_sim.world.log import Table, full
 from gaelp_sim.world.stack import Stack
 
+EMAIL_SLOT, VISIT_SLOT = 100, 101
+"""Slots of touches that hold no place on a page."""
 _ACTIVE, _LOST = int(JourneyStatus.ACTIVE), int(JourneyStatus.LOST)
 _KEPT = (
     "journey", "started_s", "last_touch_s", "status", "stage", "cost_micros", "touches", "impressions", "clicks",

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from gaelp_sim.compiled import compiled
 from gaelp_sim.draws import Purpose, uniform
-from gaelp_sim.events import NONE, US, Column, Ints, Proposals, Stage, TouchKind, TriggerKind
+from gaelp_sim.events import NONE, US, Column, Floats, Ints, Proposals, Stage, TouchKind, TriggerKind
 from gaelp_sim.observe.memory import Emails, remember_emails
-from gaelp_sim.population.kinds import Move
-from gaelp_sim.population.people import GOODWILL
+from gaelp_sim.population.kinds import Move, Rates, rate_of
+from gaelp_sim.population.people import GOODWILL, People
 from gaelp_sim.response.touch import GOODWILL_MAX
 from gaelp_sim.world.accounts import log_in
-from gaelp_sim.world.journeys import Touches, record_touches
+from gaelp_sim.world.decisions import place_in_unit
+from gaelp_sim.world.journeys import EMAIL_SLOT, VISIT_SLOT, Touches, record_touches
 from gaelp_sim.world.log import full
-from gaelp_sim.world.sales import decide_by_hazard, first_of_each, read_levels
-from gaelp_sim.world.slots import devices_of
+from gaelp_sim.world.sales import decide_by_hazard, read_levels
+from gaelp_sim.world.slots import devices_of, sort_key
 from gaelp_sim.world.stack import Stack
 
+_VISITS, _CHANGES, _EMAILS = 1, 2, 4
+"""Groups of moves of which a person makes one an hour, as bits."""
 # Plain integers: looking a member up in an enum costs more than comparing with it.
 _UP, _DOWN, _PURCHASE, _VISIT, _EMAIL = (
     int(move) for move in (Move.UP, Move.DOWN, Move.PURCHASE, Move.VISIT, Move.EMAIL)
@@ -27,22 +33,70 @@ _UP, _DOWN, _PURCHASE, _VISIT, _EMAIL = (
 
 def play_moves(stack: Stack, proposals: Proposals) -> None:
     """After the auctions, per person and hour: at most one visit, one change of stage or segment, one e-mail."""
-    true = _coming_true(stack, proposals)
-    if not len(true):
+    people, kinds = stack.people, stack.model.kinds
+    proposed = _Proposed(proposals.row, proposals.second, proposals.kind, proposals.mark)
+    at, key = _true(people, proposed, kinds.rates, kinds.channels)
+    if not len(at):
         return
-    move = true.kind - stack.model.channels
-    visits, emails = _first(stack, true, move == _VISIT), _first(stack, true, move == _EMAIL)
+    at = at[np.argsort(key)]
+    which = _first_of_each(proposals.row[at], proposals.kind[at] - kinds.channels, stack.taken)
+    visits = Proposals(**proposals.take(at[which == _VISITS]))
     if len(visits):
-        _visit(stack, Proposals(**true.take(visits)))
-    _change(stack, true, _first(stack, true, move < _VISIT))
+        _visit(stack, visits)
+    changes = at[which == _CHANGES]
+    if len(changes):
+        _change(stack, Proposals(**proposals.take(changes)))
+    emails = Proposals(**proposals.take(at[which == _EMAILS]))
     if len(emails):
-        _email(stack, Proposals(**true.take(emails)))
+        _email(stack, emails)
 
 
-def _change(stack: Stack, true: Proposals, at: Ints) -> None:
+class _Proposed(NamedTuple):
+    row: Ints
+    second: Ints
+    kind: NDArray[np.int16]
+    mark: Floats
+
+
+@compiled
+def _true(people: People, proposed: _Proposed, rates: Rates, channels: int) -> tuple[Ints, Ints]:
+    """Proposals of moves that come true, with keys that sort by (second, row)."""
+    n = len(proposed.row)
+    at, key = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    found = 0
+    for i in range(n):
+        move, row = proposed.kind[i] - channels, proposed.row[i]
+        if move < 0 or proposed.mark[i] >= rate_of(rates, proposed.kind[i], people.segment[row], people.stage[row]):
+            continue
+        if (move == _PURCHASE and people.decided_s[row] >= 0) or (move == _EMAIL and not people.on_list[row]):
+            continue
+        at[found] = i
+        key[found] = sort_key(proposed.second[i], row, i)
+        found += 1
+    return at[:found], key[:found]
+
+
+@compiled
+def _first_of_each(row: Ints, move: NDArray[np.int16], taken: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Whether each move is the person's first visit, change or e-mail of the hour, or none of them.
+
+    taken: (people,), all 0, and again afterwards
+    """
+    which = np.zeros(len(row), dtype=np.int8)
+    for i in range(len(row)):
+        group = _VISITS if move[i] == _VISIT else _EMAILS if move[i] == _EMAIL else _CHANGES
+        if not taken[row[i]] & group:
+            taken[row[i]] |= group
+            which[i] = group
+    for person in row:
+        taken[person] = 0
+    return which
+
+
+def _change(stack: Stack, changes: Proposals) -> None:
     """Moves of stage and segment, and decisions to buy."""
-    row, second = true.row[at], true.second[at]
-    change = true.kind[at] - stack.model.channels
+    row, second = changes.row, changes.second
+    change = changes.kind - stack.model.channels
     stack.people.stage[row] += (change == _UP) - (change == _DOWN).astype(np.int8)
     buying = np.flatnonzero(change == _PURCHASE)
     if len(buying):
@@ -53,27 +107,6 @@ def _change(stack: Stack, true: Proposals, at: Ints) -> None:
         turn_crisis(stack, row[crisis], second[crisis], TriggerKind.CRISIS_PERSON)
         drift = shifting[change[shifting] == Move.DRIFT]
         _drift(stack, row[drift], second[drift])
-
-
-def _coming_true(stack: Stack, proposals: Proposals) -> Proposals:
-    """Proposals whose mark lies below the person's present rate, in the order (unit, second, person)."""
-    people, kinds = stack.people, stack.model.kinds
-    row, kind = proposals.row, proposals.kind
-    true = proposals.mark < kinds.rates.per_day[kind, people.segment[row], people.stage[row]]
-    move = kind - kinds.channels
-    at = np.flatnonzero(true)
-    row, move = row[at], move[at]
-    allowed = (move != _PURCHASE) | (people.decided_s[row] < 0)
-    allowed &= (move != _EMAIL) | people.on_list[row]
-    at = at[allowed]
-    # Stable: two proposals of a person in one second stay in the order they were drawn in.
-    order = np.argsort(stack.clearing_key(proposals.row[at], proposals.second[at]), kind="stable")
-    return Proposals(**proposals.take(at[order]))
-
-
-def _first(stack: Stack, proposals: Proposals, wanted: Column) -> Ints:
-    at = np.flatnonzero(wanted)
-    return at[first_of_each(proposals.row[at], stack.scratch)]
 
 
 def turn_crisis(stack: Stack, rows: Ints, second: Ints, kind: TriggerKind) -> None:
@@ -109,13 +142,13 @@ def _log_trigger(stack: Stack, rows: Ints, second: Ints, kind: TriggerKind, targ
 
 def _visit(stack: Stack, visits: Proposals) -> None:
     """Organic visits to our site: recorded, free, and without effect on any level."""
-    n = len(visits)
-    people, row = stack.people, visits.row
-    device = devices_of(people, row, stack.model.chain, visits.luck_device)
+    n, row = len(visits), visits.row
+    device = devices_of(stack.people, row, stack.model.chain, visits.luck_device).astype(np.int64)
+    none, zero = full(n, NONE), full(n, 0)
     record_touches(stack, Touches(
-        row, stack.moment(row, visits.second), full(n, 101), full(n, TouchKind.VISIT), full(n, US), full(n, stack.model.channels + 1),
-        full(n, NONE), full(n, NONE), full(n, NONE), full(n, 0), device.astype(np.int64), full(n, 0),
-        np.ones(n, dtype=bool), np.zeros(n, dtype=bool),
+        row, stack.moment(row, visits.second), full(n, VISIT_SLOT), full(n, TouchKind.VISIT), full(n, US),
+        full(n, stack.model.channels + 1), none, none, none, zero, device, zero, np.ones(n, dtype=bool),
+        np.zeros(n, dtype=bool),
     ), impressions=False)
 
 
@@ -149,7 +182,7 @@ def _affordable(stack: Stack, due: Proposals) -> Ints:
     cost, unit = stack.model.email_cost_micros, stack.people.unit[due.row].astype(np.int64)
     budgets = stack.budgets
     wide = [k for k, account in enumerate(stack.model.accounts) if (account.advertiser, account.channel) == (US, NONE)]
-    nth = np.arange(len(unit)) - np.searchsorted(unit, unit) + 1
+    nth = place_in_unit(unit, stack.units) + 1
     keep = np.ones(len(unit), dtype=bool)
     for account in wide:
         keep &= nth * cost <= budgets.left_micros[unit, account]
@@ -176,7 +209,7 @@ def _record_emails(stack: Stack, sent: _Sent) -> None:
     cost = full(n, model.email_cost_micros)
     device = people.device[row].astype(np.int64)
     record_touches(stack, Touches(
-        row, sent.second, full(n, 100), full(n, TouchKind.EMAIL), full(n, US), full(n, model.channels),
+        row, sent.second, full(n, EMAIL_SLOT), full(n, TouchKind.EMAIL), full(n, US), full(n, model.channels),
         full(n, len(model.scenario.us.campaigns)), full(n, NONE), full(n, NONE), full(n, 0), device, cost,
         sent.opened, sent.clicked,
     ), impressions=False)

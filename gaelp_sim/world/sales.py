@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gaelp_sim.draws import Purpose, Words
-from gaelp_sim.events import NONE, US, Bools, Column, ConversionVia, Ints, JourneyStatus, Stage
+from gaelp_sim.events import NONE, US, Column, ConversionVia, Ints, JourneyStatus, Stage
 from gaelp_sim.population.people import GOODWILL, RIVAL_GOODWILL
 from gaelp_sim.response.levels import Held, levels_at
 from gaelp_sim.units import micros
@@ -104,11 +104,3 @@ def settle(stack: Stack, now_s: int) -> None:
         ours = reported & (pending["advertiser"] == US)
         np.add.at(stack.reported_micros, people.unit[pending["row"][ours]], pending["value_micros"][ours])
         stack.pending = {name: column[~reported] for name, column in pending.items()}
-
-
-def first_of_each(rows: Ints, scratch: Ints) -> Bools:
-    """True at the first place of each person in `rows`; scratch: int64, one entry a person, any content."""
-    places = np.arange(len(rows))
-    # With repeated indices the last assignment stands: written backwards, that is the first place.
-    scratch[rows[::-1]] = places[::-1]
-    return scratch[rows] == places

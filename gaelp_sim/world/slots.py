@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gaelp_sim.compiled import compiled
+from gaelp_sim.compiled import compiled, inlined
 from gaelp_sim.draws import Words
 from gaelp_sim.events import Bools, Column, Ints, Opportunities, Proposals
 from gaelp_sim.population.kinds import Rates, rate_of
@@ -58,6 +58,12 @@ def round_of(stack: Stack, pending: Proposals) -> Slots | None:
     return _slots(stack, Proposals(**pending.take(at)), words, level) if len(at) else None
 
 
+@inlined
+def sort_key(second: int, row: int, place: int) -> int:
+    """Sorts an hour's proposals by (second, row); the place in the day's draw breaks one person's ties."""
+    return ((second % SECONDS_PER_HOUR) << 51) | (row << 26) | place
+
+
 @compiled
 def _true(
     people: People, proposed: tuple[Ints, Ints, Codes, NDArray[np.float64]], rates: Rates, needed: NDArray[np.int8],
@@ -77,8 +83,7 @@ def _true(
             and mark[i] < rate_of(rates, kind[i], people.segment[person], people.stage[person])
         ):
             at[found] = i
-            # The place in the draw breaks the tie of one person's proposals for one second.
-            key[found] = ((second[i] % SECONDS_PER_HOUR) << 51) | (person << 26) | i
+            key[found] = sort_key(second[i], person, i)
             found += 1
     return at[:found], key[:found]
 

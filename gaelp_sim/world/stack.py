@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gaelp_sim.draws import Purpose, Who, normal_quantile, uniform
 from gaelp_sim.events import NONE, Column, DeviceKind, Floats, Ints
@@ -70,8 +71,8 @@ class Stack:
     """How market and budget stood in each hour with a logged decision, since the last commit"""
     reported_micros: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """(units,): our revenue reported since the last hour's report"""
-    scratch: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    """(people,), any content: see `sales.first_of_each`"""
+    taken: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, dtype=np.int8))
+    """(people,), all 0: room for one mark a person while an hour's moves are sorted out"""
     played_s: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """(people,): second of the person's last opportunity; only this hour's matter"""
     settled_s: int = NONE
@@ -80,7 +81,7 @@ class Stack:
     """(people,): the last moment of this hour at which something happened to the person; older ones don't matter"""
 
     def __post_init__(self) -> None:
-        self.scratch = np.zeros(self.people.size, dtype=np.int64)
+        self.taken = np.zeros(self.people.size, dtype=np.int8)
         self.played_s = np.full(self.people.size, NONE, dtype=np.int64)
         self.now_s = np.zeros(self.people.size, dtype=np.int64)
         self.reported_micros = np.zeros(self.units, dtype=np.int64)
