@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gaelp_sim.events import NONE
 from gaelp_sim.market import budgets
+from gaelp_sim.market.auction import Offers, Rules
 from gaelp_sim.scenario.schema import Budget, Scenario
 from gaelp_sim.world import rounds
 from tests.worlds.comparison import compare
@@ -53,12 +55,17 @@ def test_a_drop_that_ends_too_soon_would_be_found(monkeypatch: pytest.MonkeyPatc
 
 def test_a_drop_for_the_whole_round_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted fault: the offender loses its bids from the round's start, not from the overspend on."""
-    remove = budgets._remove
+    exact = rounds.clear_within_budgets
 
-    def too_wide(accounts: budgets.Budgets, this: budgets.Round, account: int, rows: Any) -> None:
-        remove(accounts, this, account, this.unit == this.unit[rows.argmax()])
+    def too_wide(accounts: budgets.Budgets, offers: Offers, this: budgets.Round, rules: Rules) -> budgets.Spent:
+        trial = budgets.Budgets(*[column.copy() for column in accounts])
+        exact(trial, offers._replace(bid_micros=offers.bid_micros.copy()), this, rules)
+        for unit, account in np.argwhere(trial.dropped & ~accounts.dropped):
+            covered = (this.unit == unit) & accounts.covers[account][offers.channel]
+            offers.bid_micros[accounts.advertiser[account], covered] = 0
+        return exact(accounts, offers, this, rules)
 
-    monkeypatch.setattr(budgets, "_remove", too_wide)
+    monkeypatch.setattr(rounds, "clear_within_budgets", too_wide)
     assert _some_difference()
 
 
@@ -67,9 +74,9 @@ def test_an_account_a_micro_too_rich_would_be_found(monkeypatch: pytest.MonkeyPa
     exact = rounds.clear_within_budgets
 
     def generous(accounts: budgets.Budgets, *rest: Any) -> Any:
-        accounts.left_micros += 1
+        accounts.left_micros[:] += 1
         spent = exact(accounts, *rest)
-        accounts.left_micros -= 1
+        accounts.left_micros[:] -= 1
         return spent
 
     monkeypatch.setattr(rounds, "clear_within_budgets", generous)

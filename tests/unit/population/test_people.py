@@ -10,7 +10,7 @@ from gaelp_sim.events import DeviceKind, Stage
 from gaelp_sim.population.kinds import Move
 from gaelp_sim.population.people import born, cell_of, household_of
 from gaelp_sim.population.proposals import plan_day
-from gaelp_sim.population.sessions import signal_shares
+from gaelp_sim.population.sessions import next_device, signal_of, signal_shares
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
@@ -78,15 +78,15 @@ def test_a_cell_s_people_are_the_whole_world_s(scenario: Scenario, model: Model)
 @pytest.mark.parametrize("stage", [Stage.UNAWARE, Stage.CONSIDERING, Stage.INTENT])
 def test_the_device_chain_has_its_frequencies(scenario: Scenario, model: Model, stage: Stage) -> None:
     """From every device: stays, or moves by the stage's odds among those owned (a move may lead back)."""
-    devices, n = scenario.population.devices, PEOPLE
+    devices, n = scenario.population.devices, 20_000
     luck = np.random.default_rng(5).integers(0, 2**32, n, dtype=np.uint32)
-    weights = np.array([1.0, float(model.sessions.desktop_weight[stage]), devices.tablet_weight])
+    weights = np.array([1.0, float(model.chain.desktop_weight[stage]), devices.tablet_weight])
     assert weights[1] == getattr(devices.desktop_weight, stage.name.lower())
     for owned in range(1, 8, 2):
         odds = weights * [(owned >> kind) & 1 for kind in DeviceKind]
         for last in (kind for kind in DeviceKind if owned >> kind & 1):
-            columns = [np.full(n, value, dtype=np.int8) for value in (last, owned, stage)]
-            counts = np.bincount(model.sessions.device(*columns, luck), minlength=3)
+            found = [next_device(model.chain, int(last), owned, int(stage), word) for word in luck.tolist()]
+            counts = np.bincount(found, minlength=3)
             expected = (1 - devices.stays_on_device) * odds / odds.sum()
             expected[last] += devices.stays_on_device
             assert all(_close(counts[kind] / n, expected[kind], n) for kind in DeviceKind)
@@ -94,17 +94,18 @@ def test_the_device_chain_has_its_frequencies(scenario: Scenario, model: Model, 
 
 def test_queries_follow_stage_and_crisis(scenario: Scenario, model: Model) -> None:
     """Frequencies of every channel's signals by stage, in and out of the crisis segment."""
-    luck = np.random.default_rng(6).integers(0, 2**32, PEOPLE, dtype=np.uint32)
+    n = 10_000
+    luck = np.random.default_rng(6).integers(0, 2**32, n, dtype=np.uint32)
     crisis = model.crisis_segment
     calm = (crisis + 1) % len(scenario.population.segments)
     for code, channel in enumerate(scenario.channels):
         for in_crisis, segment in enumerate((calm, crisis)):
             for stage in range(4):
-                columns = [np.full(PEOPLE, value, dtype=np.int16) for value in (code, segment, stage)]
-                signal = model.sessions.signal(*columns, luck) - model.sessions.first_signal[code]
+                found = [signal_of(model.chain, code, segment, stage, word) for word in luck.tolist()]
+                signal = np.array(found) - model.chain.first_signal[code]
                 shares = signal_shares(channel)[in_crisis, stage]
-                counts = np.bincount(signal, minlength=len(shares)) / PEOPLE
-                assert all(_close(got, share, PEOPLE) for got, share in zip(counts, shares, strict=True))
+                counts = np.bincount(signal, minlength=len(shares)) / n
+                assert all(_close(got, share, n) for got, share in zip(counts, shares, strict=True))
 
 
 def _happened(model: Model, scenario: Scenario, days: range) -> tuple[np.ndarray, np.ndarray]:
@@ -114,7 +115,7 @@ def _happened(model: Model, scenario: Scenario, days: range) -> tuple[np.ndarray
     for day in days:
         traffic = traffic_of(model, day, np.zeros(1, dtype=np.int64))
         plan = plan_day(model.proposer, people, day, traffic).proposals
-        true = plan.mark < model.kinds.present_rate(plan.kind, people.segment[plan.row], people.stage[plan.row])
+        true = plan.mark < model.kinds.rates.per_day[plan.kind, people.segment[plan.row], people.stage[plan.row]]
         kinds.append(plan.kind[true])
         seconds.append(plan.second[true])
     return np.concatenate(kinds), np.concatenate(seconds)
