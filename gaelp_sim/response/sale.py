@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gaelp_sim.draws import Words, normal_quantile, uniform
+from gaelp_sim.compiled import compiled, inlined
+from gaelp_sim.draws import Words, normal_quantile
 from gaelp_sim.events import NONE, US, Floats, Ints
 from gaelp_sim.response.touch import GOODWILL_MAX, RIVAL_GOODWILL_MAX
 from gaelp_sim.scenario.schema import LagPart, Scenario
-from gaelp_sim.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
+from gaelp_sim.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, micros
 
 _TABLE_BITS = 16
+Levels = NDArray[np.int8]
 
 
-@dataclass(frozen=True)
-class Sales:
+class Sales(NamedTuple):
     """Brand choice, purchase lag and report delay."""
 
     ours_share: Floats
-    """((GOODWILL_MAX + 1) * (RIVAL_GOODWILL_MAX + 1),): probability that a buyer picks us"""
+    """(GOODWILL_MAX + 1, RIVAL_GOODWILL_MAX + 1): probability that a buyer picks us"""
     last_rival_extra: Floats
     """(RIVAL_GOODWILL_MAX + 1,): weight that rivals' goodwill adds to the rival seen last"""
     rivals: int
     lag_s: Ints
     """(2**16,): equally likely purchase lags, ascending"""
     report_delay_max_s: int
+    ltv_micros: int
+    """What a sale of ours is worth"""
 
     @staticmethod
     def of(scenario: Scenario) -> Sales:
@@ -41,33 +44,41 @@ class Sales:
         theirs = max(rivals, 1) + extra
         conversion = scenario.conversion
         return Sales(
-            (ours / (ours + theirs)).ravel(), extra, rivals,
+            ours / (ours + theirs), extra, rivals,
             lag_table(conversion.purchase_lag, conversion.purchase_lag_max_days * SECONDS_PER_DAY),
-            round(conversion.report_delay_max_hours * SECONDS_PER_HOUR),
+            round(conversion.report_delay_max_hours * SECONDS_PER_HOUR), micros(scenario.economics.ltv_usd),
         )
 
-    def advertiser(
-        self, goodwill: NDArray[np.int8], rival_goodwill: NDArray[np.int8], last_rival: NDArray[np.int8], luck: Words
-    ) -> NDArray[np.int8]:
-        """Whom each buyer buys from: us by goodwill, else a rival, the one seen last favoured."""
-        place = uniform(luck)
-        ours = self.ours_share[goodwill.astype(np.int64) * (RIVAL_GOODWILL_MAX + 1) + rival_goodwill]
+
+@compiled
+def advertisers(
+    sales: Sales, goodwill: Levels, rival_goodwill: Levels, last_rival: Levels, luck: Words
+) -> NDArray[np.int64]:
+    """Whom each buyer buys from: us by goodwill, else a rival, the one seen last favoured; NONE without rivals."""
+    chosen = np.empty(len(luck), dtype=np.int64)
+    for i in range(len(luck)):
+        place = luck[i] * 2.0**-32
+        ours = sales.ours_share[goodwill[i], rival_goodwill[i]]
         # Without rivals the rest of the mass buys nothing we know of: an outside option, told apart as NONE.
-        if not self.rivals:
-            return np.where(place < ours, US, NONE).astype(np.int8)
-        rest = np.clip((place - ours) / (1.0 - ours), 0.0, 1.0 - 1e-12)
-        extra = np.where(last_rival >= 1, self.last_rival_extra[rival_goodwill], 0.0)
-        spread = rest * (self.rivals + extra)
-        rival = np.where(spread < self.rivals, 1 + spread.astype(np.int64), last_rival)
-        return np.where(place < ours, US, rival).astype(np.int8)
+        chosen[i] = US if place < ours else NONE
+        if place >= ours and sales.rivals:
+            rest = min(max((place - ours) / (1.0 - ours), 0.0), 1.0 - 1e-12)
+            extra = sales.last_rival_extra[rival_goodwill[i]] if last_rival[i] >= 1 else 0.0
+            spread = rest * (sales.rivals + extra)
+            chosen[i] = 1 + int(spread) if spread < sales.rivals else last_rival[i]
+    return chosen
 
-    def purchase_lag_s(self, luck: Words) -> Ints:
-        """Seconds from deciding to paying, at least 1."""
-        return self.lag_s[luck >> np.uint32(32 - _TABLE_BITS)]
 
-    def report_delay_s(self, luck: Words) -> Ints:
-        """Seconds from paying to the report, uniform up to the scenario's delay."""
-        return (uniform(luck) * self.report_delay_max_s).astype(np.int64)
+@inlined
+def purchase_lag_s(sales: Sales, luck: int) -> int:
+    """Seconds from deciding to paying, at least 1; luck: a word."""
+    return int(sales.lag_s[luck >> (32 - _TABLE_BITS)])
+
+
+@inlined
+def report_delay_s(sales: Sales, luck: int) -> int:
+    """Seconds from paying to the report, uniform up to the scenario's delay; luck: a word."""
+    return int(luck * 2.0**-32 * sales.report_delay_max_s)
 
 
 def lag_table(parts: list[LagPart], longest_s: float) -> Ints:

@@ -190,20 +190,19 @@ class Controller:
         """The day's bid sheets as rows: level and bid by signal, what our accounts left for its channel."""
         prices = getattr(self.model.us, "price_micros", None)
         sheets, self._sheets = self._sheets, []
-        for hour, multiplier, left in sheets if prices is not None else ():
-            self._write_sheet(hour, multiplier, left, prices, log)
-
-    def _write_sheet(self, hour: int, multiplier: Ints, left: Ints, prices: Ints, log: Log) -> None:
+        if prices is None or not sheets:
+            return
         counts = [len(channel.signals) for channel in self.model.scenario.channels]
         channel = np.repeat(np.arange(self.model.channels), counts)
-        worlds, signals = len(self.worlds), len(channel)
-        bid = prices * multiplier[:, channel] // PPM
-        left = left[:, channel]
+        hours, worlds, signals = len(sheets), len(self.worlds), len(channel)
+        multiplier, left = (np.stack([sheet[part] for sheet in sheets])[:, :, channel] for part in (1, 2))
+        n = hours * worlds * signals
         log.add("bid_sheet", {
-            "world_id": np.repeat(self.worlds, signals), "hour": full(worlds * signals, hour),
-            "channel": np.tile(channel, worlds), "signal": np.tile(np.arange(signals), worlds),
-            "level": full(worlds * signals, MARKET_LEVEL), "bid_micros": bid.ravel(), "budget_micros": left.ravel(),
-            "policy_version": full(worlds * signals, 0),
+            "world_id": np.tile(np.repeat(self.worlds, signals), hours),
+            "hour": np.repeat([sheet[0] for sheet in sheets], worlds * signals),
+            "channel": np.tile(channel, hours * worlds), "signal": np.tile(np.arange(signals), hours * worlds),
+            "level": full(n, MARKET_LEVEL), "bid_micros": (prices * multiplier // PPM).ravel(),
+            "budget_micros": left.ravel(), "policy_version": full(n, 0),
         })
 
     def _left_ours(self) -> Ints:

@@ -12,6 +12,7 @@ from gaelp_sim.events import NONE, US, Bools, Columns, Ints, JourneyStatus
 from gaelp_sim.population.people import People
 from gaelp_sim.units import SECONDS_PER_DAY
 from gaelp_sim.world.log import Table, full
+from gaelp_sim.world.model import Model
 from gaelp_sim.world.stack import Stack
 
 EMAIL_SLOT, VISIT_SLOT = 100, 101
@@ -49,8 +50,7 @@ def record_touches(stack: Stack, touches: Touches, *, impressions: bool = True) 
     if not len(touches):
         return
     people, row = stack.people, touches.row
-    deadline = Deadline(stack.model.timeout_s, stack.model.scenario.timeout.since == "last_touch")
-    fresh = _begins_anew(people, row, touches.second, deadline)
+    fresh = _begins_anew(people, row, touches.second, deadline_of(stack.model))
     ended = row[fresh & (people.journey[row] >= 0)]
     if len(ended):
         stack.closed.append(journey_columns(stack, ended))
@@ -69,8 +69,14 @@ class Deadline(NamedTuple):
     since_last_touch: bool
 
 
+def deadline_of(model: Model) -> Deadline:
+    """The scenario's time-out."""
+    return Deadline(model.timeout_s, model.scenario.timeout.since == "last_touch")
+
+
 @inlined
-def _deadline_s(people: People, row: int, deadline: Deadline) -> int:
+def deadline_s(people: People, row: int, deadline: Deadline) -> int:
+    """Second after which the person's present journey counts as silent."""
     since = people.last_touch_s[row] if deadline.since_last_touch else people.started_s[row]
     return since + deadline.timeout_s
 
@@ -81,7 +87,7 @@ def _begins_anew(people: People, row: Ints, second: Ints, deadline: Deadline) ->
     fresh = np.empty(len(row), dtype=np.bool_)
     for i in range(len(row)):
         person = row[i]
-        due_s = _deadline_s(people, person, deadline)
+        due_s = deadline_s(people, person, deadline)
         if people.status[person] == _ACTIVE and due_s < second[i]:
             people.lost_s[person] = due_s
             people.status[person] = _LOST
@@ -150,28 +156,19 @@ def _log(stack: Stack, touches: Touches) -> None:
         stack.log.add("touch", columns)
 
 
-def timed_out(stack: Stack, rows: Ints, now_s: Ints) -> Bools:
-    """True where an ACTIVE journey has been silent (or open) longer than the scenario allows."""
-    people = stack.people
-    return (people.status[rows] == JourneyStatus.ACTIVE) & (_deadline(stack, rows) < now_s)
-
-
-def _deadline(stack: Stack, rows: Ints) -> Ints:
-    people, timeout = stack.people, stack.model.scenario.timeout
-    since = people.last_touch_s if timeout.since == "last_touch" else people.started_s
-    return since[rows] + stack.model.timeout_s
-
-
-def label_lost(stack: Stack, rows: Ints) -> None:
-    """Call these journeys LOST as of their deadline; a label only."""
-    stack.people.lost_s[rows] = _deadline(stack, rows)
-    stack.people.status[rows] = JourneyStatus.LOST
-
-
 def sweep_lost(stack: Stack, now_s: int) -> None:
-    """Label every journey whose deadline has passed."""
-    everyone = np.flatnonzero(stack.people.status == JourneyStatus.ACTIVE)
-    label_lost(stack, everyone[timed_out(stack, everyone, np.int64(now_s))])
+    """Call every journey LOST, as of its deadline, whose deadline has passed; a label only."""
+    _sweep(stack.people, now_s, deadline_of(stack.model))
+
+
+@compiled
+def _sweep(people: People, now_s: int, deadline: Deadline) -> None:
+    for row in range(len(people.status)):
+        if people.status[row] == _ACTIVE:
+            due_s = deadline_s(people, row, deadline)
+            if due_s < now_s:
+                people.lost_s[row] = due_s
+                people.status[row] = _LOST
 
 
 def journey_columns(stack: Stack, rows: Ints) -> Table:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from gaelp_sim.compiled import compiled
 from gaelp_sim.draws import Purpose, Words
 from gaelp_sim.events import NONE, US, Column, ConversionVia, Ints, JourneyStatus, Stage
-from gaelp_sim.population.people import GOODWILL, RIVAL_GOODWILL
+from gaelp_sim.population.people import GOODWILL, RIVAL_GOODWILL, People
 from gaelp_sim.response.levels import Held, levels_at
-from gaelp_sim.units import micros
-from gaelp_sim.world.journeys import timed_out
+from gaelp_sim.response.sale import Sales, advertisers, purchase_lag_s, report_delay_s
+from gaelp_sim.world.journeys import Deadline, deadline_of, deadline_s
 from gaelp_sim.world.stack import Stack
 
-
-@dataclass(frozen=True)
-class Decision:
-    """People who decide to buy: who, when, from whom, and how it came about."""
-
-    rows: Ints
-    second: Ints
-    advertiser: Column
-    via: ConversionVia
+_ACTIVE, _LOST = int(JourneyStatus.ACTIVE), int(JourneyStatus.LOST)
 
 
 def read_levels(stack: Stack, rows: Ints, second: Ints, luck: Words) -> Column:
@@ -33,13 +26,12 @@ def read_levels(stack: Stack, rows: Ints, second: Ints, luck: Words) -> Column:
 
 def decide_by_hazard(stack: Stack, rows: Ints, second: Ints) -> None:
     """People in INTENT decide to buy, and pick their advertiser by goodwill."""
-    people, model = stack.people, stack.model
     luck = _sale_words(stack, rows, second)
     moment = stack.moment(rows, second)
     level = read_levels(stack, rows, moment, luck[4:6])
-    advertiser = model.sales.advertiser(level[GOODWILL], level[RIVAL_GOODWILL], people.last_rival[rows], luck[0])
-    bought = advertiser != NONE
-    _decide(stack, Decision(rows[bought], moment[bought], advertiser[bought], ConversionVia.HAZARD), luck[:, bought])
+    last_rival = stack.people.last_rival[rows]
+    advertiser = advertisers(stack.model.sales, level[GOODWILL], level[RIVAL_GOODWILL], last_rival, luck[0])
+    _decide(stack, _Decision(rows, moment, advertiser, int(ConversionVia.HAZARD)), luck)
 
 
 def decide_on_click(stack: Stack, rows: Ints, second: Ints) -> None:
@@ -48,7 +40,7 @@ def decide_on_click(stack: Stack, rows: Ints, second: Ints) -> None:
     rows, second = rows[undecided], second[undecided]
     if len(rows):
         luck = _sale_words(stack, rows, second)
-        _decide(stack, Decision(rows, second, np.zeros(len(rows), dtype=np.int8), ConversionVia.CLICK), luck)
+        _decide(stack, _Decision(rows, second, np.zeros(len(rows), dtype=np.int64), int(ConversionVia.CLICK)), luck)
 
 
 def _sale_words(stack: Stack, rows: Ints, second: Ints) -> Words:
@@ -56,32 +48,78 @@ def _sale_words(stack: Stack, rows: Ints, second: Ints) -> Words:
     return stack.model.draws.blocks(Purpose.SALE, stack.who(rows, second), slots=2)
 
 
-def _decide(stack: Stack, decision: Decision, luck: Words) -> None:
-    people, model = stack.people, stack.model
-    rows, second, advertiser = decision.rows, decision.second, decision.advertiser
-    purchased = second + model.sales.purchase_lag_s(luck[1])
-    reported = purchased + model.sales.report_delay_s(luck[2])
-    value = np.where(advertiser == US, micros(model.scenario.economics.ltv_usd), 0)
-    late = (people.status[rows] == JourneyStatus.LOST) | timed_out(stack, rows, second)
-    people.decided_s[rows] = second
-    stack.log.add("conversion", {
-        "world_id": people.world[rows], "person_id": people.person[rows], "decided_s": second + model.start_s,
-        "order_id": (luck[6].astype(np.int64) >> 1) << 31 | luck[7] >> 1, "advertiser": advertiser.astype(np.int64),
-        "via": np.full(len(rows), int(decision.via)), "purchased_s": purchased + model.start_s,
-        "reported_s": reported + model.start_s, "value_micros": value, "device": people.device[rows].astype(np.int64),
-        "journey_index": people.journey[rows].astype(np.int64), "late": late.astype(np.int64),
-        "our_touches": _touched_ever(stack, rows),
-    })
-    fresh = {
-        "row": rows, "purchased_s": purchased, "reported_s": reported,
-        "advertiser": advertiser.astype(np.int64), "value_micros": value,
-    }
+class _Decision(NamedTuple):
+    """People who decide to buy: who, when, from whom (NONE: nobody after all), and how it came about."""
+
+    rows: Ints
+    second: Ints
+    advertiser: Ints
+    via: int
+
+
+class _Sold(NamedTuple):
+    """What is known of each sale as soon as it is decided; times since the root run's start."""
+
+    row: Ints
+    world_id: Ints
+    person_id: Ints
+    decided_s: Ints
+    order_id: Ints
+    advertiser: Ints
+    via: Ints
+    purchased_s: Ints
+    reported_s: Ints
+    value_micros: Ints
+    device: Ints
+    journey_index: Ints
+    late: Ints
+    our_touches: Ints
+    """1 where a touch of ours has reached the person on any device: what a paid conversion needs"""
+
+
+def _decide(stack: Stack, decision: _Decision, luck: Words) -> None:
+    model, start_s = stack.model, stack.model.start_s
+    sold = _sold(stack.people, decision, (model.sales, deadline_of(model)), luck, stack.first_seen_s)
+    if not len(sold.row):
+        return
+    columns = sold._asdict()
+    fresh = {name: columns[name] for name in stack.pending}
     stack.pending = {name: np.concatenate([old, fresh[name]]) for name, old in stack.pending.items()}
+    del columns["row"]
+    columns.update({name: columns[name] + start_s for name in ("decided_s", "purchased_s", "reported_s")})
+    stack.log.add("conversion", columns)
 
 
-def _touched_ever(stack: Stack, rows: Ints) -> Ints:
-    """1 where a touch of ours has reached the person on any device: what a paid conversion needs."""
-    return (stack.first_seen_s[rows] >= 0).any(axis=1).astype(np.int64)
+@compiled
+def _sold(
+    people: People, decision: _Decision, rules: tuple[Sales, Deadline], luck: Words, first_seen_s: Ints
+) -> _Sold:
+    sales, deadline = rules
+    rows = np.zeros((14, len(decision.rows)), dtype=np.int64)
+    found = 0
+    for i in range(len(decision.rows)):
+        row, second, advertiser = decision.rows[i], decision.second[i], decision.advertiser[i]
+        if advertiser == NONE:
+            continue
+        people.decided_s[row] = second
+        purchased_s = second + purchase_lag_s(sales, luck[1, i])
+        silent = people.status[row] == _ACTIVE and deadline_s(people, row, deadline) < second
+        touched = False
+        for device in range(first_seen_s.shape[1]):
+            touched |= first_seen_s[row, device] >= 0
+        rows[0, found], rows[1, found], rows[2, found], rows[3, found] = row, people.world[row], people.person[row], second
+        rows[4, found] = (np.int64(luck[6, i]) >> 1) << 31 | np.int64(luck[7, i]) >> 1
+        rows[5, found], rows[6, found], rows[7, found] = advertiser, decision.via, purchased_s
+        rows[8, found] = purchased_s + report_delay_s(sales, luck[2, i])
+        rows[9, found] = sales.ltv_micros if advertiser == US else 0
+        rows[10, found], rows[11, found] = people.device[row], people.journey[row]
+        rows[12, found], rows[13, found] = people.status[row] == _LOST or silent, touched
+        found += 1
+    return _Sold(
+        rows[0, :found], rows[1, :found], rows[2, :found], rows[3, :found], rows[4, :found], rows[5, :found],
+        rows[6, :found], rows[7, :found], rows[8, :found], rows[9, :found], rows[10, :found], rows[11, :found],
+        rows[12, :found], rows[13, :found],
+    )
 
 
 def settle(stack: Stack, now_s: int) -> None:

@@ -419,7 +419,7 @@ class ReferenceWorld:
         decay = self._words(Purpose.SALE, person.id, second, 1)
         second = person.moment(second)
         level = self._read(person, second, _quarters(decay[0], decay[1]))
-        ours = float(sales.ours_share[level[GOODWILL] * 3 + level[RIVALS]])
+        ours = float(sales.ours_share[level[GOODWILL], level[RIVALS]])
         if brand / WORD < ours:
             self._decide(person, second, (US, ConversionVia.HAZARD), luck)
         elif sales.rivals:

@@ -10,7 +10,7 @@ import pytest
 from gaelp_sim.draws import Draws, Purpose
 from gaelp_sim.events import NONE
 from gaelp_sim.response.levels import Held, levels_at
-from gaelp_sim.response.sale import Sales, lag_table
+from gaelp_sim.response.sale import Sales, advertisers, lag_table
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.scenario.schema import LagPart, Scenario
 from gaelp_sim.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
@@ -103,7 +103,7 @@ def test_brand_shares_are_the_closed_form(flagship: Scenario, goodwill: int, riv
     sales, response, rivals = Sales.of(flagship), flagship.response, len(flagship.rivals)
     luck = Draws(seed=6).words(Purpose.SALE, 0, np.arange(N), 0)[0]
     level = lambda value: np.full(N, value, dtype=np.int8)  # noqa: E731
-    chosen = sales.advertiser(level(goodwill), level(rival_goodwill), level(3), luck)
+    chosen = advertisers(sales, level(goodwill), level(rival_goodwill), level(3), luck)
     ours = exp(response.brand_base + response.brand_goodwill * goodwill)
     extra = exp(response.brand_rival_goodwill * rival_goodwill) - 1
     weights = np.array([ours] + [1.0] * rivals)
@@ -119,7 +119,7 @@ def test_without_a_rival_seen_the_others_share_alike(flagship: Scenario) -> None
     sales = Sales.of(flagship)
     luck = Draws(seed=6).words(Purpose.SALE, 0, np.arange(N), 0)[0]
     nobody = np.full(N, NONE, dtype=np.int8)
-    counts = np.bincount(sales.advertiser(np.zeros(N, np.int8), np.zeros(N, np.int8), nobody, luck))[1:]
+    counts = np.bincount(advertisers(sales, np.zeros(N, np.int8), np.zeros(N, np.int8), nobody, luck))[1:]
     assert ((counts - counts.mean()) ** 2 / counts.mean()).sum() < 18.47
 
 
@@ -127,7 +127,7 @@ def test_without_rivals_the_rest_buys_nothing(flagship: Scenario) -> None:
     """An outside option takes the mass that rivals would."""
     sales = Sales.of(flagship.model_copy(update={"rivals": []}))
     luck = Draws(seed=6).words(Purpose.SALE, 0, np.arange(N), 0)[0]
-    chosen = sales.advertiser(np.full(N, 2, np.int8), np.zeros(N, np.int8), np.full(N, NONE, np.int8), luck)
+    chosen = advertisers(sales, np.full(N, 2, np.int8), np.zeros(N, np.int8), np.full(N, NONE, np.int8), luck)
     assert set(np.unique(chosen)) == {NONE, 0}
 
 
