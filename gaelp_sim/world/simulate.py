@@ -185,10 +185,9 @@ def _inherited(store: Store, parent: RunRecord, scenario: Scenario) -> State:
 
 def _state_before(store: Store, record: RunRecord, hour: int) -> tuple[State | None, int]:
     """The latest stored state at or before `hour`: of the run itself, else of its parent, else none (birth)."""
-    for at in range(hour, record.start_hour, -HOURS_PER_DAY):
-        checkpoint = store.checkpoint(record, at)
-        if checkpoint is not None and checkpoint.state:
-            return unpack(checkpoint.state), at
+    kept = store.state_before(record, hour)
+    if kept is not None:
+        return unpack(kept.state), kept.hour
     if record.parent_run_key == -1:
         return None, 0
     parent = next(run for run in store.runs() if run.run_key == record.parent_run_key)
