@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -27,6 +28,8 @@ from gaelp_sim.world.policies import policy_named
 from gaelp_sim.world.shard import Shard, Tables, Task, restore_controller
 from gaelp_sim.world.stack import Place
 from gaelp_sim.world.state import State, merged
+
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Executor(Protocol):
@@ -160,11 +163,24 @@ def _signals_held_back() -> Iterator[None]:
     A worker that only ignored them once it runs would still die of one that comes while it imports.
     """
     resource_tracker.ensure_running()  # starting it with the first worker would let the signals through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    came: list[int] = []
+    before = _replaced_responses(lambda number, frame: came.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # what workers inherit; other threads still hear them
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, response in before.items():
+            signal.signal(number, response)
+        for number in came[:1]:
+            signal.raise_signal(number)
+
+
+def _replaced_responses(response: Any) -> dict[int, Any]:
+    """Put one response in place of those to _STOPS, and return those; nothing outside the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    return {number: signal.signal(number, response) for number in _STOPS}
 
 
 class _Central:

@@ -43,13 +43,15 @@ class Child:
     arguments: list[str]
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    prefix: tuple[str, ...] = ()
+    """Words before the command, such as a program that gives up rights first."""
 
     def __post_init__(self) -> None:
         self.said: list[str] = []
         self.days: list[int] = []
         self._news = threading.Condition()
         self.process = subprocess.Popen(
-            [str(GAELP), *self.arguments], cwd=self.folder, text=True, start_new_session=True, stdin=subprocess.DEVNULL,
+            [*self.prefix, str(GAELP), *self.arguments], cwd=self.folder, text=True, start_new_session=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | self.environment,
         )
         self._listener = threading.Thread(target=self._listen, daemon=True)
@@ -115,9 +117,9 @@ class Child:
         return left
 
 
-def gaelp(*arguments: str, folder: Path, **environment: str) -> Ended:
+def gaelp(*arguments: str, folder: Path, prefix: tuple[str, ...] = (), **environment: str) -> Ended:
     """Run one command to its end."""
-    return Child(list(arguments), folder, environment).ended()
+    return Child(list(arguments), folder, environment, prefix).ended()
 
 
 def session_members(session: int) -> list[int]:
