@@ -179,7 +179,9 @@ def _inherited(store: Store, parent: RunRecord, scenario: Scenario) -> State:
         ("start", before.start, scenario.start),
     ):
         if old != new:
-            raise UsageError(f"--continue {parent.run_id}: {name} is {new}, the run has {old}; a child keeps its people and clock")
+            raise UsageError(
+                f"--continue {parent.run_id}: {name} is {new}, the run has {old}; a child keeps its people and clock"
+            )
     last = store.checkpoint(parent)
     assert last is not None, "a finished run has a checkpoint"
     return unpack(last.state)

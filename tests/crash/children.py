@@ -14,7 +14,7 @@ from pathlib import Path
 
 GAELP = Path(sys.executable).with_name("gaelp")
 PATIENCE_S = 120.0
-_DAY_LINE = re.compile(r"^\s*(\d+) {2,}[\d,]+ {2,}\$")  # a row of the --watch table: it is printed once the day is committed
+_DAY_LINE = re.compile(r"^\s*(\d+) {2,}[\d,]+ {2,}\$")  # a row of the --watch table, printed once its day is committed
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Ended:
 
     def tells_one_error(self) -> bool:
         """Whether stderr holds exactly one line besides the days, and no traceback."""
-        said = [line for line in self.err.splitlines() if not _DAY_LINE.match(line) and not line.lstrip().startswith("day ")]
+        said = [line for line in self.err.splitlines() if not _DAY_LINE.match(line) and line.split()[:1] != ["day"]]
         return len(said) == 1 and "Traceback" not in self.err
 
 
@@ -51,8 +51,8 @@ class Child:
         self.days: list[int] = []
         self._news = threading.Condition()
         self.process = subprocess.Popen(
-            [*self.prefix, str(GAELP), *self.arguments], cwd=self.folder, text=True, start_new_session=True, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | self.environment,
+            [*self.prefix, str(GAELP), *self.arguments], cwd=self.folder, env=os.environ | self.environment, text=True,
+            start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()

@@ -150,7 +150,8 @@ def table(codes: Counter[tuple[str, int]], wrong: Counter[str], calls: int) -> l
         total = sum(counts.values())
         known = [counts.get(code, 0) for code in (IO_FAILED, DIED, 0)]
         lines.append(
-            f"{way:<19}  {total:>6}  {known[0]:>7}  {known[1]:>4}  {known[2]:>16}  {total - sum(known):>11}  {wrong[way]:>20}"
+            f"{way:<19}  {total:>6}  {known[0]:>7}  {known[1]:>4}  {known[2]:>16}  {total - sum(known):>11}  "
+            f"{wrong[way]:>20}"
         )
     return lines
 

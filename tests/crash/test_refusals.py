@@ -50,7 +50,7 @@ def test_locked(url: str, tmp_path: Path) -> None:
     assert gaelp(*RUN, "--db", url, folder=tmp_path).code == 0
 
 
-@pytest.mark.parametrize("words", [RUN, ("runs", "delete", "@last", "--yes")], ids=lambda words: words[0])
+@pytest.mark.parametrize("words", [RUN, ("runs", "delete", "@last", "--yes")], ids=" ".join)
 def test_read_only_file(url: str, tmp_path: Path, words: tuple[str, ...]) -> None:
     file_of(url).chmod(stat.S_IRUSR)
     before = file_of(url).read_bytes()
@@ -67,7 +67,7 @@ def test_read_only_folder(url: str, tmp_path: Path) -> None:
     refused(_as_owner_bound_by_modes(*RUN, "--db", fresh, folder=tmp_path), READ_ONLY, "unable to open database file")
 
 
-@pytest.mark.parametrize("words", [RUN, ("resume", "@last"), ("runs", "list"), ("db", "verify")], ids=lambda words: words[0])
+@pytest.mark.parametrize("words", [RUN, ("resume", "@last"), ("runs", "list"), ("db", "verify")], ids=" ".join)
 @pytest.mark.parametrize("version,step", [("0000", "gaelp db upgrade"), ("9999", "install a newer gaelp-sim")])
 def test_another_schema_version(url: str, tmp_path: Path, words: tuple[str, ...], version: str, step: str) -> None:
     with Store.open(url) as store, store.database.writing() as link:

@@ -132,7 +132,8 @@ def test_a_second_writer_is_refused(tmp_path: Path) -> None:
     child = stopped.started()
     child.wait_for_days(2)
     child.signal(signal.SIGSTOP)
-    refused = [gaelp(*words, "@last", "--db", stopped.url, folder=tmp_path) for words in (["resume"], ["runs", "delete", "--yes"])]
+    asked = (["resume", "@last"], ["runs", "delete", "@last", "--yes"])
+    refused = [gaelp(*words, "--db", stopped.url, folder=tmp_path) for words in asked]
     child.signal(signal.SIGCONT)
     for ended in refused:
         assert ended.code == BUSY and ended.tells_one_error(), ended.err
