@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip --disable-pip-version-check --no-input install -
 DECLARED := pyproject.toml constraints.txt
 WORKERS ?= 2
 
-.PHONY: run install test lint bench crash campaigns postgres clean
+.PHONY: run install test lint bench crash hashes campaigns postgres clean
 
 run: $(VENV)/core.stamp
 	$(BIN)/gaelp run scenarios/parental_controls.yaml
@@ -32,8 +32,12 @@ lint: $(VENV)/lint.stamp
 bench: $(VENV)/test.stamp
 	$(BIN)/python -m benchmarks
 
+# Fewer: make crash GAELP_KILLS=30 GAELP_FAULTS=25 GAELP_OUTAGES=6
 crash: $(VENV)/test.stamp postgres
 	$(BIN)/python -m pytest -m campaign tests/crash
+
+hashes: $(VENV)/test.stamp postgres
+	$(BIN)/python -m pytest -m campaign tests/campaigns/test_hashes.py
 
 campaigns: $(VENV)/test.stamp postgres
 	$(BIN)/python -m pytest -m campaign

@@ -188,6 +188,16 @@ def checkpoint_at(link: Link, run_key: int, hour: int | None) -> Checkpoint | No
     return None if row is None else Checkpoint(**dict(zip(CHECKPOINT_COLUMNS, row, strict=True)))
 
 
+def state_before(link: Link, run_key: int, hour: int) -> Checkpoint | None:
+    """The newest checkpoint at or before `hour` that carries a state; None where there is none."""
+    sql = (
+        f"SELECT {', '.join(CHECKPOINT_COLUMNS)} FROM checkpoint WHERE run_key = ? AND hour <= ? AND length(state) > 0 "
+        "ORDER BY hour DESC LIMIT 1"
+    )
+    row = link.one(sql, (run_key, hour))
+    return None if row is None else Checkpoint(**dict(zip(CHECKPOINT_COLUMNS, row, strict=True)))
+
+
 def now_iso() -> str:
     """The wall clock, for people to read: never part of a result."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -126,6 +126,11 @@ class Store:
         return read_table(self.database, run.run_key, table, selection=Selection(columns, where, order))
 
     def checkpoint(self, run: RunRecord, hour: int | None = None) -> Checkpoint | None:
-        """The checkpoint of `hour` (default: the newest), or None; older ones have an empty state."""
+        """The checkpoint of `hour` (default: the newest), or None; most have an empty state."""
         with self.database.reading() as link:
             return lifecycle.checkpoint_at(link, run.run_key, hour)
+
+    def state_before(self, run: RunRecord, hour: int) -> Checkpoint | None:
+        """The newest checkpoint of the run at or before `hour` whose state is kept, or None."""
+        with self.database.reading() as link:
+            return lifecycle.state_before(link, run.run_key, hour)

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 Finding = tuple[str, bool, str]
 
+def _has_its(child: str, parent: str, names: tuple[str, ...]) -> tuple[str, str]:
+    return (
+        f"every {child} has its {parent}",
+        f"SELECT count(*) FROM {child} AS c WHERE c.run_key = ? AND NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE "
+        + " AND ".join(f"p.{name} = c.{name}" for name in ("run_key", *names)) + ")",
+    )
+
+
 # Each query gives one row with one number, which must be 0; `?` is the run's key. Foreign keys of the large tables
 # are asked here instead of declared: declared, Postgres would pay more for them than for the rows.
 _COUNT_MUST_BE_ZERO: tuple[tuple[str, str], ...] = (
@@ -26,21 +34,13 @@ _COUNT_MUST_BE_ZERO: tuple[tuple[str, str], ...] = (
         "SELECT count(*) FROM (SELECT world_id, order_id FROM conversion WHERE run_key = ? "
         "GROUP BY world_id, order_id HAVING count(*) > 1) AS twice",
     ),
-    *(
-        (
-            f"every {child} has its {parent}",
-            f"SELECT count(*) FROM {child} AS c WHERE c.run_key = ? AND NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE "
-            + " AND ".join(f"p.{name} = c.{name}" for name in ("run_key", *names)) + ")",
-        )
-        for child, parent, names in (
-            ("device", "person", ("world_id", "person_id")),
-            ("truth_person", "person", ("world_id", "person_id")),
-            ("journey", "person", ("world_id", "person_id")),
-            ("conversion", "person", ("world_id", "person_id")),
-            ("person", "world", ("world_id",)),
-            ("ledger", "touchpoint", ("world_id", "person_id", "occurred_s", "touch_slot")),
-        )
-    ),
+    *(_has_its(child, parent, names) for child, parent, names in (
+        ("person", "world", ("world_id",)),
+        ("ledger", "touchpoint", ("world_id", "person_id", "occurred_s", "touch_slot")),
+    )),
+)
+_PEOPLE_MUST_BE_THERE = tuple(
+    _has_its(child, "person", ("world_id", "person_id")) for child in ("device", "truth_person", "journey", "conversion")
 )
 
 _OURS = "SELECT world_id, {day} AS day, sum({amount}) AS micros FROM {table} WHERE run_key = ?{condition} GROUP BY 1, 2"
@@ -58,6 +58,7 @@ def verify_run(store: Store, run: RunRecord) -> list[Finding]:
             _hours_agree(run, checkpoints),
             _books_balance(link, run),
             *(_counts_nothing(link, run, check, sql) for check, sql in _COUNT_MUST_BE_ZERO),
+            *_people_are_there(link, run, checkpoints),
         ]
 
 
@@ -135,6 +136,13 @@ def _books_balance(link: Link, run: RunRecord) -> Finding:
 
 def _as_integers(rows: list[tuple[int, int, int]]) -> dict[tuple[int, int], int]:
     return {(int(world), int(at)): int(micros) for world, at, micros in rows}  # Postgres sums into numeric
+
+
+def _people_are_there(link: Link, run: RunRecord, checkpoints: list[Checkpoint]) -> list[Finding]:
+    """Rows about people against the people, who are written with a run's last commit."""
+    if not checkpoints or unpacked(checkpoints[-1].digests)["person"] == 0:
+        return [(check, True, "people come with the last commit") for check, _ in _PEOPLE_MUST_BE_THERE]
+    return [_counts_nothing(link, run, check, sql) for check, sql in _PEOPLE_MUST_BE_THERE]
 
 
 def _counts_nothing(link: Link, run: RunRecord, check: str, sql: str) -> Finding:

@@ -132,6 +132,13 @@ def _write_checkpoint(link: Link, run: RunRecord, checkpoint: Checkpoint) -> Non
     values = [getattr(checkpoint, name) for name in CHECKPOINT_COLUMNS]
     marks = ", ".join("?" * len(values))
     link.execute(f"INSERT INTO checkpoint (run_key, {names}) VALUES (?, {marks})", [run.run_key, *values])
-    hours = [row[0] for row in link.all("SELECT hour FROM checkpoint WHERE run_key = ? ORDER BY hour", (run.run_key,))]
-    for hour in hours[1:-STATES_KEPT][-1:]:  # older ones are empty already
+    if checkpoint.state:
+        _empty_older_states(link, run)
+
+
+def _empty_older_states(link: Link, run: RunRecord) -> None:
+    """Keep the first state and the last STATES_KEPT, counted among the commit points that carry one."""
+    sql = "SELECT hour FROM checkpoint WHERE run_key = ? AND length(state) > 0 ORDER BY hour"
+    hours = [row[0] for row in link.all(sql, (run.run_key,))]
+    for hour in hours[1:-STATES_KEPT]:
         link.execute("UPDATE checkpoint SET state = ? WHERE run_key = ? AND hour = ?", (b"", run.run_key, hour))

@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,6 +28,8 @@ from gaelp_sim.world.policies import policy_named
 from gaelp_sim.world.shard import Shard, Tables, Task, restore_controller
 from gaelp_sim.world.stack import Place
 from gaelp_sim.world.state import State, merged
+
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Executor(Protocol):
@@ -72,17 +79,25 @@ class Processes:
 
     def __init__(self, task: Task, places: list[Place], *, by_cells: bool) -> None:
         """Start a process per place; `by_cells`: worlds are cut between them, so the controller is kept here."""
-        context = multiprocessing.get_context("spawn")
         self.links: list[Connection] = []
-        self.workers = []
-        for place in places:
-            here, there = context.Pipe()
-            worker = context.Process(target=_serve, args=(there, replace(task, place=place), by_cells), daemon=True)
-            worker.start()
-            there.close()
-            self.links.append(here)
-            self.workers.append(worker)
-        self.control = _Central(task, places, self) if by_cells else None
+        self.workers: list[BaseProcess] = []
+        try:
+            with _signals_held_back():
+                for place in places:
+                    self._start(replace(task, place=place), by_cells)
+            self.control = _Central(task, places, self) if by_cells else None
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, task: Task, by_cells: bool) -> None:
+        context = multiprocessing.get_context("spawn")
+        here, there = context.Pipe()
+        worker = context.Process(target=_serve, args=(there, task, by_cells), daemon=True)
+        worker.start()
+        there.close()
+        self.links.append(here)
+        self.workers.append(worker)
 
     def advance(self, hour: int) -> list[Tables]:
         """Run every shard to `hour`, by hourly barriers where worlds are cut."""
@@ -113,9 +128,8 @@ class Processes:
         for link in self.links:
             link.close()
         for worker in self.workers:
-            worker.join(timeout=2)
-            if worker.is_alive():
-                worker.terminate()
+            worker.kill()  # it keeps nothing that isn't stored, and may be busy with a long day
+            worker.join()
 
     def _send(self, link: Connection, message: Any) -> None:
         try:
@@ -134,8 +148,39 @@ class Processes:
         return answer
 
 
-def _lost(error: BaseException) -> GaelpError:
-    return StoreBusyError(f"a worker process died ({type(error).__name__}); nothing committed is lost, resume the run")
+class LostWorkerError(StoreBusyError):
+    """A worker process died, of memory perhaps; the run goes on from its last commit point when resumed."""
+
+
+def _lost(error: BaseException) -> LostWorkerError:
+    return LostWorkerError(f"a worker process died ({type(error).__name__}); next: the same command again")
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Processes started inside never hear Ctrl-C or SIGTERM, which reach a whole group: the parent ends them.
+
+    A worker that only ignored them once it runs would still die of one that comes while it imports.
+    """
+    resource_tracker.ensure_running()  # starting it with the first worker would let the signals through again
+    came: list[int] = []
+    before = _replaced_responses(lambda number, frame: came.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # what workers inherit; other threads still hear them
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, response in before.items():
+            signal.signal(number, response)
+        for number in came[:1]:
+            signal.raise_signal(number)
+
+
+def _replaced_responses(response: Any) -> dict[int, Any]:
+    """Put one response in place of those to _STOPS, and return those; nothing outside the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    return {number: signal.signal(number, response) for number in _STOPS}
 
 
 class _Central:
@@ -208,7 +253,6 @@ class _RemoteControl:
 
 def _serve(link: Connection, task: Task, by_cells: bool) -> None:
     """A worker: answer questions until the other end is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         shard = Shard(task, _RemoteControl(link) if by_cells else None)
         while True:

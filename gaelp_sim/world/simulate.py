@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from gaelp_sim import __version__
-from gaelp_sim.errors import InterruptedRunError, UsageError
+from gaelp_sim.errors import InterruptedRunError, StoreBusyError, UsageError
 from gaelp_sim.scenario.loading import parse_scenario
 from gaelp_sim.scenario.resolved import resolved_text, scenario_hash
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import Batch, RunRecord, Store
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_HOUR, epoch_seconds, from_micros
-from gaelp_sim.world.executors import Executor, executor_of
+from gaelp_sim.world.executors import Executor, LostWorkerError, executor_of
 from gaelp_sim.world.log import Table, joined_columns
 from gaelp_sim.world.model import model_of
 from gaelp_sim.world.policies import DEFAULT_POLICY, policy_named
@@ -76,7 +76,8 @@ def run(request: RunRequest, on_progress: OnProgress = ignore) -> RunSummary:
         try:
             begun = store.begin_run(record, model_of(scenario, record.seed).names())
             writing = Writing(store, begun, scenario, executor, Tally(), on_progress, began_s)
-            return _write(writing, begun.start_hour)
+            with _resumable(begun):
+                return _write(writing, begun.start_hour)
         finally:
             executor.close()
 
@@ -108,10 +109,11 @@ def resume(db_url: str, run_ref: str, workers: int = 1, on_progress: OnProgress 
         task = Task(scenario, record.seed, record.policy, Place(range(0), range(0)), from_hour, state)
         executor = executor_of(task, workers)
         try:
-            executor.advance(done)
-            executor.ask("recall", *_stored_touches(store, record, from_hour, done))
-            writing = Writing(store, record, scenario, executor, _stored_tally(store, record), on_progress, began_s)
-            return _write(writing, done)
+            with _resumable(record):
+                executor.advance(done)
+                executor.ask("recall", *_stored_touches(store, record, from_hour, done))
+                writing = Writing(store, record, scenario, executor, _stored_tally(store, record), on_progress, began_s)
+                return _write(writing, done)
         finally:
             executor.close()
 
@@ -177,7 +179,9 @@ def _inherited(store: Store, parent: RunRecord, scenario: Scenario) -> State:
         ("start", before.start, scenario.start),
     ):
         if old != new:
-            raise UsageError(f"--continue {parent.run_id}: {name} is {new}, the run has {old}; a child keeps its people and clock")
+            raise UsageError(
+                f"--continue {parent.run_id}: {name} is {new}, the run has {old}; a child keeps its people and clock"
+            )
     last = store.checkpoint(parent)
     assert last is not None, "a finished run has a checkpoint"
     return unpack(last.state)
@@ -185,10 +189,9 @@ def _inherited(store: Store, parent: RunRecord, scenario: Scenario) -> State:
 
 def _state_before(store: Store, record: RunRecord, hour: int) -> tuple[State | None, int]:
     """The latest stored state at or before `hour`: of the run itself, else of its parent, else none (birth)."""
-    for at in range(hour, record.start_hour, -HOURS_PER_DAY):
-        checkpoint = store.checkpoint(record, at)
-        if checkpoint is not None and checkpoint.state:
-            return unpack(checkpoint.state), at
+    kept = store.state_before(record, hour)
+    if kept is not None:
+        return unpack(kept.state), kept.hour
     if record.parent_run_key == -1:
         return None, 0
     parent = next(run for run in store.runs() if run.run_key == record.parent_run_key)
@@ -305,6 +308,17 @@ def stored_summary(record: RunRecord) -> RunSummary:
     import json
 
     return RunSummary(**json.loads(record.summary))
+
+
+@contextmanager
+def _resumable(record: RunRecord) -> Iterator[None]:
+    """Tell how to go on where a run ends between two commit points: interrupted at once, or a worker process died."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise InterruptedRunError(f"interrupted at once; no commit is lost: gaelp resume {record.run_id}") from stop
+    except LostWorkerError as error:
+        raise StoreBusyError(f"a worker process died; no commit is lost; next: gaelp resume {record.run_id}") from error
 
 
 @contextmanager

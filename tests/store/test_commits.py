@@ -134,6 +134,19 @@ def test_states_of_the_first_and_the_last_two_commits_are_kept(db_url: str, run_
     assert states == {24: b"state of day 0", 48: b"", 72: b"", 96: b"state of day 3", 120: b"state of day 4"}
 
 
+def test_states_are_counted_among_commits_that_carry_one(db_url: str, run_record, made_batch) -> None:
+    """Commits without a state push no state out; the newest kept state at or before an hour is found."""
+    with Store.open(db_url) as store:
+        run = store.begin_run(run_record, NAMES)
+        for day in range(9):
+            store.commit(run, replace(made_batch(day, people=3), **({} if day % 2 == 0 else {"state": b""})))
+        hours = [hour for hour in range(24, 240, 24) if store.checkpoint(run, hour).state]  # type: ignore[union-attr]
+        found = [store.state_before(run, hour) for hour in (23, 24, 150, 192, 500)]
+    assert hours == [24, 168, 216]
+    assert [each and each.hour for each in found] == [None, 24, 24, 168, 216]
+    assert found[-1] is not None and found[-1].state == b"state of day 8"
+
+
 def test_a_writer_that_was_taken_over_is_refused(db_url: str, run_record, made_batch) -> None:
     with Store.open(db_url) as first, Store.open(db_url) as second:
         run = first.begin_run(run_record, NAMES)
