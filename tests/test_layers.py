@@ -9,7 +9,7 @@ import pytest
 
 from tests.source_tree import Source, package_sources
 
-GROUND = ("", "errors", "units", "draws", "events")
+GROUND = ("", "errors", "units", "compiled", "draws", "events")
 MIDDLE = ("population", "market", "response", "identity", "attribution", "observe", "store", "calibrate")
 FLOORS = (
     GROUND, ("scenario",), MIDDLE, ("world",), ("planning",), ("analyse",), ("env",), ("learn",), ("evaluate",),

@@ -195,4 +195,7 @@ def _postgres_engine(parsed: sa.URL) -> sa.Engine:
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     # pre_ping: after a restart of the server the next transaction gets a live connection, not a dead one.
-    return sa.create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+    # Every transaction is ended by us: a reset by the pool would only log a traceback when the connection is dead.
+    return sa.create_engine(
+        parsed, pool_pre_ping=True, pool_reset_on_return=None, connect_args={"connect_timeout": 10}
+    )
