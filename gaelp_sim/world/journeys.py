@@ -11,7 +11,7 @@ from gaelp_sim.compiled import compiled, inlined
 from gaelp_sim.events import NONE, US, Bools, Columns, Ints, JourneyStatus
 from gaelp_sim.population.people import People
 from gaelp_sim.units import SECONDS_PER_DAY
-from gaelp_sim.world.log import Table, full
+from gaelp_sim.world.log import Block, Table
 from gaelp_sim.world.model import Model
 from gaelp_sim.world.stack import Stack
 
@@ -19,10 +19,20 @@ EMAIL_SLOT, VISIT_SLOT = 100, 101
 """Slots of touches that hold no place on a page."""
 _ACTIVE, _LOST = int(JourneyStatus.ACTIVE), int(JourneyStatus.LOST)
 _KEPT = (
-    "journey", "started_s", "last_touch_s", "status", "stage", "cost_micros", "touches", "impressions", "clicks",
+    "row", "journey", "started_s", "last_touch_s", "status", "stage", "cost_micros", "touches", "impressions", "clicks",
     "our_touches", "our_clicks", "devices_seen", "channels_seen", "rivals_seen", "lost_s", "converted_s",
     "converted_advertiser",
 )
+"""What is told of a journey, in the order of `_snapshot`."""
+TOUCH = (
+    "row", "second", "journey", "slot", "kind", "advertiser", "channel", "campaign", "creative", "signal", "position",
+    "device", "price_micros", "examined", "clicked",
+)
+"""Columns of a touch; (columns, n) arrays of integers hold touches of distinct people, in clearing order."""
+(
+    ROW, SECOND, JOURNEY, SLOT, KIND, ADVERTISER, CHANNEL, CAMPAIGN, CREATIVE, SIGNAL, POSITION, DEVICE, PRICE, EXAMINED,
+    CLICKED,
+) = range(len(TOUCH))
 
 
 @dataclass(frozen=True)
@@ -44,22 +54,30 @@ class Touches(Columns):
     examined: Bools
     clicked: Bools
 
+    def rows(self) -> Ints:
+        """The same as one array, `TOUCH` by n; journeys are still to be told."""
+        columns = vars(self) | {"journey": np.zeros(len(self), dtype=np.int64)}
+        return np.stack([columns[name].astype(np.int64, copy=False) for name in TOUCH])
+
 
 def record_touches(stack: Stack, touches: Touches, *, impressions: bool = True) -> None:
     """Open, or carry on, the journeys of the people touched, and log the touches that the scenario records."""
-    if not len(touches):
-        return
-    people, row = stack.people, touches.row
-    fresh = _begins_anew(people, row, touches.second, deadline_of(stack.model))
-    ended = row[fresh & (people.journey[row] >= 0)]
-    if len(ended):
-        stack.closed.append(journey_columns(stack, ended))
-    told = _Told(
-        row, touches.second, touches.advertiser, touches.channel, touches.device, touches.price_micros, touches.clicked,
-        fresh,
-    )
-    _carry_on(people, told, (stack.first_seen_s, stack.last_seen_s), impressions)
-    _log(stack, touches)
+    if len(touches):
+        record_rows(stack, touches.rows(), impressions=impressions)
+
+
+def record_rows(stack: Stack, touches: Ints, *, impressions: bool = True) -> None:
+    """The same for touches that stand in one array already, `TOUCH` by n."""
+    seen = (stack.first_seen_s, stack.last_seen_s)
+    ended = _carry_on(stack.people, touches, seen, deadline_of(stack.model), impressions)
+    if ended.shape[1]:
+        stack.closed.append(journey_columns(stack, Block(_KEPT, ended)))
+    if stack.model.scenario.log == "wins":
+        keep = (touches[ADVERTISER] == US) | (touches[CLICKED] > 0)
+        if not keep.all():
+            touches = touches[:, keep]
+    if touches.shape[1]:
+        stack.log.add_block("touch", Block(TOUCH, touches))
 
 
 class Deadline(NamedTuple):
@@ -82,55 +100,53 @@ def deadline_s(people: People, row: int, deadline: Deadline) -> int:
 
 
 @compiled
-def _begins_anew(people: People, row: Ints, second: Ints, deadline: Deadline) -> Bools:
-    """True where a touch begins a journey; those that were silent too long are called LOST first."""
-    fresh = np.empty(len(row), dtype=np.bool_)
-    for i in range(len(row)):
-        person = row[i]
-        due_s = deadline_s(people, person, deadline)
-        if people.status[person] == _ACTIVE and due_s < second[i]:
-            people.lost_s[person] = due_s
-            people.status[person] = _LOST
-        fresh[i] = people.status[person] != _ACTIVE
-    return fresh
+def _carry_on(
+    people: People, touches: Ints, seen: tuple[Ints, Ints], deadline: Deadline, impressions: bool
+) -> Ints:
+    """Add touches to journeys, and tell each touch its journey; what had ended comes back, `_KEPT` by k.
 
-
-class _Told(NamedTuple):
-    """What a touch adds to its journey: (n,) columns of distinct people."""
-
-    row: Ints
-    second: Ints
-    advertiser: Ints
-    channel: Ints
-    device: Ints
-    price_micros: Ints
-    clicked: Bools
-    fresh: Bools
-
-
-@compiled
-def _carry_on(people: People, told: _Told, seen: tuple[Ints, Ints], impressions: bool) -> None:
-    """Add touches to journeys; seen: first and last second of our touches, (people, devices)."""
-    for i in range(len(told.row)):
-        row, second, device = told.row[i], told.second[i], told.device[i]
-        if told.fresh[i]:
+    seen: first and last second of our touches, (people, devices)
+    A touch begins a journey where none is ACTIVE; one that was silent too long is called LOST first.
+    """
+    ended, count = np.empty((len(_KEPT), touches.shape[1]), dtype=np.int64), 0
+    for i in range(touches.shape[1]):
+        row, second, device = touches[ROW, i], touches[SECOND, i], touches[DEVICE, i]
+        due_s = deadline_s(people, row, deadline)
+        if people.status[row] == _ACTIVE and due_s < second:
+            people.lost_s[row], people.status[row] = due_s, _LOST
+        if people.status[row] != _ACTIVE:
+            if people.journey[row] >= 0:
+                _snapshot(people, row, ended, count)
+                count += 1
             _begin(people, row, second)
-        ours = told.advertiser[i] == US
+        touches[JOURNEY, i] = people.journey[row]
         people.last_touch_s[row] = second
         people.touches[row] += 1
         people.impressions[row] += impressions
-        people.clicks[row] += told.clicked[i]
+        people.clicks[row] += touches[CLICKED, i]
         people.devices_seen[row] |= np.int8(1 << device)
-        people.channels_seen[row] |= 1 << told.channel[i]
-        if ours:
-            people.cost_micros[row] += told.price_micros[i]
+        people.channels_seen[row] |= 1 << touches[CHANNEL, i]
+        if touches[ADVERTISER, i] == US:
+            people.cost_micros[row] += touches[PRICE, i]
             people.our_touches[row] += 1
-            people.our_clicks[row] += told.clicked[i]
+            people.our_clicks[row] += touches[CLICKED, i]
             if seen[0][row, device] < 0:
                 seen[0][row, device] = second
             seen[1][row, device] = second
         else:
-            people.rivals_seen[row] |= 1 << told.advertiser[i]
+            people.rivals_seen[row] |= 1 << touches[ADVERTISER, i]
+    return ended[:, :count]
+
+
+@inlined
+def _snapshot(people: People, row: int, kept: Ints, place: int) -> None:
+    kept[0, place], kept[1, place], kept[2, place] = row, people.journey[row], people.started_s[row]
+    kept[3, place], kept[4, place], kept[5, place] = people.last_touch_s[row], people.status[row], people.stage[row]
+    kept[6, place], kept[7, place], kept[8, place] = people.cost_micros[row], people.touches[row], people.impressions[row]
+    kept[9, place], kept[10, place], kept[11, place] = people.clicks[row], people.our_touches[row], people.our_clicks[row]
+    kept[12, place], kept[13, place] = people.devices_seen[row], people.channels_seen[row]
+    kept[14, place], kept[15, place], kept[16, place] = people.rivals_seen[row], people.lost_s[row], people.converted_s[row]
+    kept[17, place] = people.converted_advertiser[row]
 
 
 @inlined
@@ -145,15 +161,20 @@ def _begin(people: People, row: int, second: int) -> None:
     people.lost_s[row], people.converted_s[row], people.converted_advertiser[row] = NONE, NONE, NONE
 
 
-def _log(stack: Stack, touches: Touches) -> None:
-    columns: Table = touches.take(slice(None))
-    columns["journey"] = stack.people.journey[touches.row]
-    if stack.model.scenario.log == "wins":
-        keep = (touches.advertiser == US) | touches.clicked
-        if not keep.all():
-            columns = {name: column[keep] for name, column in columns.items()}
-    if len(columns["row"]):
-        stack.log.add("touch", columns)
+@compiled
+def _present(people: People) -> Ints:
+    """Everybody's present journey, `_KEPT` by k, of those who have one."""
+    kept, count = np.empty((len(_KEPT), len(people.journey)), dtype=np.int64), 0
+    for row in range(len(people.journey)):
+        if people.journey[row] >= 0:
+            _snapshot(people, row, kept, count)
+            count += 1
+    return kept[:, :count]
+
+
+def present_journeys(stack: Stack) -> Table:
+    """The journeys in which people stand now, as rows of table `journey` without their paths."""
+    return journey_columns(stack, Block(_KEPT, _present(stack.people)))
 
 
 def sweep_lost(stack: Stack, now_s: int) -> None:
@@ -171,10 +192,10 @@ def _sweep(people: People, now_s: int, deadline: Deadline) -> None:
                 people.status[row] = _LOST
 
 
-def journey_columns(stack: Stack, rows: Ints) -> Table:
-    """The present journeys of people as rows of table `journey`, without their paths."""
-    people, start = stack.people, stack.model.start_s
-    kept = {name: getattr(people, name)[rows].astype(np.int64) for name in _KEPT}
+def journey_columns(stack: Stack, journeys: Block) -> Table:
+    """Journeys (`_KEPT` by n) as rows of table `journey`, without their paths."""
+    people, start, kept = stack.people, stack.model.start_s, journeys.table()
+    rows = kept["row"]
     ended = np.where(kept["converted_s"] >= 0, kept["converted_s"], kept["lost_s"])
     last = np.where(ended >= 0, ended, kept["last_touch_s"])
     return {
@@ -225,5 +246,4 @@ def with_paths(journeys: Table, touches: Table, start_s: int) -> Table:
 
 def no_touches() -> Table:
     """Touch columns without a row."""
-    names = (*Touches.__dataclass_fields__, "journey")
-    return {name: full(0, 0) for name in names}
+    return Block(TOUCH, np.zeros((len(TOUCH), 0), dtype=np.int64)).table()

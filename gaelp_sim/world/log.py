@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
-from gaelp_sim.events import Column
+from gaelp_sim.events import Column, Ints
 
 Table = dict[str, Column]
+
+
+class Block(NamedTuple):
+    """Integer columns of one table as one array."""
+
+    names: tuple[str, ...]
+    rows: Ints
+    """(columns, n)"""
+
+    def table(self) -> Table:
+        """The columns by name."""
+        return dict(zip(self.names, self.rows, strict=True))
 
 
 class Log:
@@ -16,15 +29,22 @@ class Log:
 
     def __init__(self) -> None:
         self.pieces: dict[str, list[Mapping[str, Column]]] = {}
+        self.blocks: dict[str, list[Block]] = {}
 
     def add(self, table: str, columns: Mapping[str, Column]) -> None:
         """Add rows: equal-length columns; scalars are not allowed."""
         self.pieces.setdefault(table, []).append(columns)
 
+    def add_block(self, table: str, block: Block) -> None:
+        """Add rows of integers: joined in one step, whatever the number of columns."""
+        self.blocks.setdefault(table, []).append(block)
+
     def drain(self) -> dict[str, Table]:
         """All rows added since the last drain, one bundle of columns per table."""
-        tables = {name: joined_columns(pieces) for name, pieces in self.pieces.items()}
-        self.pieces = {}
+        tables = {name: joined_blocks(blocks).table() for name, blocks in self.blocks.items()}
+        for name, pieces in self.pieces.items():
+            tables.setdefault(name, {}).update(joined_columns(pieces))
+        self.pieces, self.blocks = {}, {}
         return tables
 
 
@@ -33,6 +53,11 @@ def joined_columns(pieces: list[Mapping[str, Column]]) -> Table:
     if len(pieces) == 1:
         return dict(pieces[0])
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+
+def joined_blocks(blocks: list[Block]) -> Block:
+    """Several blocks of the same columns as one."""
+    return Block(blocks[0].names, np.concatenate([block.rows for block in blocks], axis=1))
 
 
 def full(n: int, value: int) -> Column:

@@ -16,8 +16,10 @@ from gaelp_sim.response.touch import (
     Ad, Effects, Standing, buys_on_click, click_rate_of, quality_of, quality_ppm, respond,
 )
 from gaelp_sim.world.accounts import log_in, sign_up
-from gaelp_sim.world.journeys import Touches, record_touches
-from gaelp_sim.world.log import full
+from gaelp_sim.world.journeys import (
+    ADVERTISER, CAMPAIGN, CHANNEL, CLICKED, CREATIVE, DEVICE, EXAMINED, JOURNEY, KIND, POSITION, PRICE, ROW, SECOND,
+    SIGNAL, SLOT, TOUCH, record_rows,
+)
 from gaelp_sim.world.sales import decide_on_click
 from gaelp_sim.world.slots import Slots
 from gaelp_sim.world.stack import Stack
@@ -163,29 +165,53 @@ def record_round(stack: Stack, slots: Slots, shown: Shown) -> None:
 
 def _record_slot(stack: Stack, slots: Slots, shown: Shown, position: int) -> None:
     spent, opportunities = shown.spent, slots.opportunities
-    mine = spent.winner[position] == US
-    # All impressions of ours, and rivals' as far as the person looked.
-    at = np.flatnonzero(mine | shown.met.examined[position])
-    record_touches(stack, _touches(stack, slots, shown, (position, at)))
+    told = _Told(
+        opportunities.row, opportunities.second, opportunities.channel, opportunities.signal, opportunities.device,
+        shown.ours.creative, stack.model.campaign_of_channel,
+    )
+    touches = _impressions(told, spent, shown.met, position)
+    if touches.shape[1]:
+        record_rows(stack, touches)
     buyers = np.flatnonzero(shown.met.buys[position])
     if len(buyers):
         decide_on_click(stack, opportunities.row[buyers], opportunities.second[buyers])
-    clickers = np.flatnonzero(mine & spent.clicked[position])
+    clickers = np.flatnonzero((spent.winner[position] == US) & spent.clicked[position])
     if len(clickers):
         _after_click(stack, slots, shown.ours, clickers)
 
 
-def _touches(stack: Stack, slots: Slots, shown: Shown, where: tuple[int, Ints]) -> Touches:
-    position, at = where
-    opportunities, spent, n = slots.opportunities, shown.spent, len(where[1])
-    winner, channel = spent.winner[position, at].astype(np.int64), opportunities.channel[at].astype(np.int64)
-    mine = winner == US
-    return Touches(
-        opportunities.row[at], opportunities.second[at], full(n, position), full(n, _IMPRESSION), winner, channel,
-        np.where(mine, stack.model.campaign_of_channel[channel], NONE), np.where(mine, shown.ours.creative[at], NONE),
-        opportunities.signal[at].astype(np.int64), full(n, position + 1), opportunities.device[at].astype(np.int64),
-        spent.charge_micros[position, at], shown.met.examined[position, at], spent.clicked[position, at],
-    )
+class _Told(NamedTuple):
+    """What an impression tells besides the auction's outcome: (n,) columns."""
+
+    row: Ints
+    second: Ints
+    channel: Codes
+    signal: Codes
+    device: Codes
+    creative: Codes
+    campaign: Codes
+    """(channels,)"""
+
+
+@compiled
+def _impressions(told: _Told, spent: Spent, met: Met, position: int) -> Ints:
+    """Touches of one slot, `TOUCH` by k: all impressions of ours, and rivals' as far as the person looked."""
+    touches, count = np.empty((len(TOUCH), len(told.row)), dtype=np.int64), 0
+    for i in range(len(told.row)):
+        winner, channel = spent.winner[position, i], told.channel[i]
+        ours = winner == US
+        if not (ours or met.examined[position, i]):
+            continue
+        touches[ROW, count], touches[SECOND, count] = told.row[i], told.second[i]
+        touches[JOURNEY, count], touches[SLOT, count], touches[KIND, count] = NONE, position, _IMPRESSION
+        touches[ADVERTISER, count], touches[CHANNEL, count] = winner, channel
+        touches[CAMPAIGN, count] = told.campaign[channel] if ours else NONE
+        touches[CREATIVE, count] = told.creative[i] if ours else NONE
+        touches[SIGNAL, count], touches[POSITION, count], touches[DEVICE, count] = told.signal[i], position + 1, told.device[i]
+        touches[PRICE, count] = spent.charge_micros[position, i]
+        touches[EXAMINED, count], touches[CLICKED, count] = met.examined[position, i], spent.clicked[position, i]
+        count += 1
+    return touches[:, :count]
 
 
 def _after_click(stack: Stack, slots: Slots, ours: Bids, at: Ints) -> None:

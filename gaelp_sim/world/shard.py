@@ -12,7 +12,7 @@ from gaelp_sim.units import HOURS_PER_DAY
 from gaelp_sim.world.clock import Clock, Control
 from gaelp_sim.world.control import Controller, Orders, Report
 from gaelp_sim.world.decisions import decision_rows
-from gaelp_sim.world.journeys import journey_columns, no_touches, with_paths
+from gaelp_sim.world.journeys import present_journeys, no_touches, with_paths
 from gaelp_sim.world.log import Log, Table, joined_columns
 from gaelp_sim.world.model import Model, model_of
 from gaelp_sim.world.policies import policy_named
@@ -115,7 +115,7 @@ class Shard:
     def finish(self, now_s: int) -> Tables:
         """Rows written once, at the end: people, ids met, journeys with their paths."""
         stack = self.stack
-        current = journey_columns(stack, np.flatnonzero(stack.people.journey >= 0))
+        current = present_journeys(stack)
         journeys = joined_columns([*stack.closed, current])
         touches = joined_columns(self.history) if self.history else no_touches()
         return {

@@ -21,7 +21,6 @@ from gaelp_sim.scenario.resolved import resolved_text, scenario_hash
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import Batch, RunRecord, Store
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_HOUR, epoch_seconds, from_micros
-from gaelp_sim.world.commits import Commits
 from gaelp_sim.world.executors import Executor, LostWorkerError, executor_of
 from gaelp_sim.world.log import Table, joined_columns
 from gaelp_sim.world.model import model_of
@@ -235,23 +234,21 @@ def _add_our_touches(tables: Tables, store: Store, record: RunRecord) -> None:
 def _write(writing: Writing, hour: int) -> RunSummary:
     """Commit day after day from `hour` to the end."""
     record = writing.run
-    with _stop_asked() as stop, Commits(writing.store, record) as commits:
+    with _stop_asked() as stop:
         for end in range(hour + HOURS_PER_DAY, record.end_hour + 1, HOURS_PER_DAY):
-            _commit_day(writing, commits, end)
+            _commit_day(writing, end)
             if stop.is_set() and end < record.end_hour:
-                commits.wait()
                 writing.store.finish_run(record, "INTERRUPTED", {})
                 raise InterruptedRunError(
                     f"interrupted after day {(end - record.start_hour) // HOURS_PER_DAY} of {record.days}; nothing is "
                     f"lost: gaelp resume {record.run_id}"
                 )
-        commits.wait()
     summary = _summary(writing)
     writing.store.finish_run(record, "FINISHED", summary.as_json())
     return summary
 
 
-def _commit_day(writing: Writing, commits: Commits, end: int) -> None:
+def _commit_day(writing: Writing, end: int) -> None:
     record, executor = writing.run, writing.executor
     final = end == record.end_hour
     tables = _joined(executor.advance(end))
@@ -268,11 +265,11 @@ def _commit_day(writing: Writing, commits: Commits, end: int) -> None:
     if "conversion" in tables:
         del tables["conversion"]["our_touches"]
     tally = writing.tally
-    progress = Progress(
+    writing.store.commit(record, Batch(tables, end, state, final))
+    writing.on_progress(Progress(
         end - record.start_hour, record.end_hour - record.start_hour, record.people * record.worlds,
         tally.opportunities, tally.spend_micros, tally.conversions, tally.cac_usd(),
-    )
-    commits.put(Batch(tables, end, state, final), lambda: writing.on_progress(progress))
+    ))
 
 
 def _fold(tables: Tables, writing: Writing) -> None:
