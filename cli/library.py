@@ -35,6 +35,13 @@ def loaded_scenario(name_or_path: str, *, sets: Sequence[str] = ()) -> Scenario:
     return load_scenario(name_or_path, sets)
 
 
+def when_compiling(tell: Callable[[], None]) -> None:
+    """Call `tell` once if the simulator's loops have to be compiled first, as on a machine's first run."""
+    from gaelp_sim.compiled import tell_when_compiling
+
+    tell_when_compiling(tell)
+
+
 def simulated(request: RunRequest, *, on_progress: Callable[[Progress], None]) -> RunSummary:
     """Simulate into the store."""
     from gaelp_sim.world import simulate

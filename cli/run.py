@@ -16,6 +16,7 @@ from gaelp_sim.cli.progress import watching
 from gaelp_sim.cli.summary import estimate_lines, scenario_line, summary_lines
 from gaelp_sim.errors import UsageError
 
+COMPILING = "compiling the simulator's loops, once on this machine: about 15 seconds"
 NEXT_QUERY = 'gaelp query "SELECT stage, COUNT(*) FROM journeys GROUP BY 1"'
 
 
@@ -68,6 +69,7 @@ def run(settings: Settings, /, **given: Any) -> None:
         _print_estimate(request, settings)
         return
     say_more(settings, scenario_line(request.scenario.model_dump()))
+    library.when_compiling(lambda: say(settings, COMPILING))
     with watching(settings, watch=options.watch) as on_progress:
         summary = library.simulated(request, on_progress=on_progress)
     _print_summary(summary.as_json(), settings)
@@ -93,6 +95,7 @@ def resume(settings: Settings, /, run: str, *, workers: int, watch: bool) -> Non
     """
     if library.run_record(settings.db_url, run)["status"] == "FINISHED":
         say(settings, "the run is finished already: nothing to do")
+    library.when_compiling(lambda: say(settings, COMPILING))
     with watching(settings, watch=watch) as on_progress:
         summary = library.resumed(settings.db_url, run, workers=workers, on_progress=on_progress)
     _print_summary(summary.as_json(), settings)

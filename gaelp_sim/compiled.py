@@ -7,22 +7,86 @@ written.
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
-from numba import njit
+from numba import config, njit
+from numba.core import event
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_PACKAGE = Path(__file__).parent
+_FRONT = "compiled-"
+
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a function on its first call; the machine code is cached beside the source, else in the user's cache."""
-    made: Callable[P, R] = njit(cache=True, error_model="numpy")(function)
-    return made
+    """Compile a function on its first call on this machine; later processes take it from the cache."""
+    return _made(function, {})
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
     """A small step of compiled loops, woven into each caller: bundles of arrays are then not handed over at each turn."""
-    made: Callable[P, R] = njit(cache=True, error_model="numpy", inline="always")(function)
+    return _made(function, {"inline": "always"})
+
+
+def tell_when_compiling(tell: Callable[[], None]) -> None:
+    """Call `tell` once, when the first function has to be compiled because the cache does not hold it."""
+    event.register("numba:compile", _Once(tell))
+
+
+class _Once(event.Listener):  # type: ignore[misc]
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self.tell: Callable[[], None] | None = tell
+
+    def on_start(self, event: Any) -> None:
+        tell, self.tell = self.tell, None
+        if tell is not None:
+            tell()
+
+    def on_end(self, event: Any) -> None:
+        """Nothing to say at the end."""
+
+
+def _made(function: Callable[P, R], options: dict[str, Any]) -> Callable[P, R]:
+    before, config.CACHE_DIR = config.CACHE_DIR, _CACHE or config.CACHE_DIR
+    try:
+        made: Callable[P, R] = njit(cache=bool(_CACHE), error_model="numpy", **options)(function)
+    finally:
+        config.CACHE_DIR = before
     return made
+
+
+def _cache_folder() -> str:
+    """Where machine code is kept: a folder for exactly these sources; empty where nothing can be written.
+
+    numba looks only at the file of the function itself, but what is woven in comes from other files too.
+    """
+    stamps = sorted((str(path.relative_to(_PACKAGE)), *_stamp(path)) for path in _PACKAGE.rglob("*.py"))
+    name = _FRONT + hashlib.sha256(repr(stamps).encode()).hexdigest()[:16]
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gaelp-sim"
+    for parent in (_PACKAGE / "__pycache__", home):
+        folder = parent / name
+        if os.access(folder, os.W_OK):
+            return str(folder)
+        try:
+            folder.mkdir(parents=True)
+        except OSError:
+            continue
+        for older in parent.glob(_FRONT + "*"):
+            if older != folder:
+                shutil.rmtree(older, ignore_errors=True)
+        return str(folder)
+    return ""
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size
+
+
+_CACHE = _cache_folder()

@@ -211,7 +211,7 @@ def _impressions(told: _Told, spent: Spent, met: Met, position: int) -> Ints:
         touches[PRICE, count] = spent.charge_micros[position, i]
         touches[EXAMINED, count], touches[CLICKED, count] = met.examined[position, i], spent.clicked[position, i]
         count += 1
-    return touches[:, :count]
+    return touches[:, :count].copy()
 
 
 def _after_click(stack: Stack, slots: Slots, ours: Bids, at: Ints) -> None:

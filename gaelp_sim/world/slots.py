@@ -54,7 +54,9 @@ def round_of(stack: Stack, pending: Proposals) -> Slots | None:
     level = read_levels(stack, row, second, parted(words, model.bidders).decay)
     chosen = _first_of_each((row, second), level, model.goodwill_needed[kind], stack.played_s)
     if not chosen.all():
-        at, row, second, words, level = at[chosen], row[chosen], second[chosen], words[:, chosen], level[:, chosen]
+        at = at[chosen]
+        # In the usual layout: compiled code is made anew for every other one.
+        words, level = np.ascontiguousarray(words[:, chosen]), np.ascontiguousarray(level[:, chosen])
     return _slots(stack, Proposals(**pending.take(at)), words, level) if len(at) else None
 
 
