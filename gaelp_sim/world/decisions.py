@@ -2,58 +2,100 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from gaelp_sim.compiled import compiled
-from gaelp_sim.events import NONE, US, Bids, Bools, Column, DecisionStatus, Ints
+from gaelp_sim.events import NONE, US, Bools, Column, DecisionStatus, Floats, Ints
+from gaelp_sim.market.auction import Codes
 from gaelp_sim.market.budgets import Spent
 from gaelp_sim.observe.features import Context, Standing, observe_records
 from gaelp_sim.observe.memory import SLOTS
 from gaelp_sim.units import SECONDS_PER_HOUR
-from gaelp_sim.world.log import Table, full
+from gaelp_sim.world.log import Block, Table, full
 from gaelp_sim.world.slots import Slots
 from gaelp_sim.world.stack import Stack
 
-_STATUS = np.array([DecisionStatus.NOT_ENTERED, DecisionStatus.LOST, DecisionStatus.WON, DecisionStatus.DROPPED_BUDGET])
+_NOT_ENTERED, _LOST, _WON, _DROPPED = (
+    int(status) for status in (
+        DecisionStatus.NOT_ENTERED, DecisionStatus.LOST, DecisionStatus.WON, DecisionStatus.DROPPED_BUDGET
+    )
+)
+_NOTED = (
+    "row", "slot", "second", "channel", "signal", "device", "clearing_order", "level", "creative", "bid_micros", "status",
+    "price_micros", "charge_micros", "top_price_micros", "on_list", "unit", "at",
+)
+"""What is noted of each decision at once; the last is its place in the round."""
 
 
-@dataclass(frozen=True)
-class Decided:
-    """What we decided in a round, and what became of it."""
+class Decided(NamedTuple):
+    """What we decided in a round, and what became of it: (n,) columns."""
 
-    ours: Bids
+    level: Codes
+    creative: Codes
     wanted: Ints
-    """(n,): our bids before any budget dropped us"""
-    dropped: Bools
+    """Our bids before any budget dropped us"""
+    entered: Ints
+    """Our bids as they stood in the auction"""
     spent: Spent
 
 
-def log_decisions(stack: Stack, hour: int, number: int, slots: Slots, decided: Decided) -> None:
-    """Note a round's decisions: all of them, or those that won, as the scenario logs."""
-    opportunities, model, spent = slots.opportunities, stack.model, decided.spent
-    won_at = spent.winner == US
-    won = won_at.any(axis=0)
-    everything = model.scenario.log == "all"
-    keep = np.flatnonzero((model.campaign_of_channel[opportunities.channel] != NONE) if everything else won)
-    if not len(keep):
+class _Place(NamedTuple):
+    """Where and to whom: (n,) columns of the round's opportunities."""
+
+    row: Ints
+    slot: Ints
+    second: Ints
+    channel: Codes
+    signal: Codes
+    device: Codes
+    unit: Ints
+
+
+def log_decisions(
+    stack: Stack, when: tuple[int, int], slots: Slots, decided: Decided, propensity: Floats
+) -> None:
+    """Note the decisions of (hour, round): all of them, or those that won, as the scenario logs."""
+    hour, number = when
+    model, one = stack.model, slots.opportunities
+    place = _Place(one.row, slots.memory_slot, one.second, one.channel, one.signal, one.device, one.unit)
+    options = (stack.people.on_list, model.campaign_of_channel, place_in_unit(one.unit, stack.units))
+    noted = Block(_NOTED, _noted(place, decided, options, model.scenario.log == "all"))
+    if not noted.rows.shape[1]:
         return
-    status = np.where(won, 2, decided.wanted > 0) + 3 * decided.dropped
-    ours = decided.ours
-    slot = slots.memory_slot[keep]
-    row = opportunities.row[keep]
-    unit = opportunities.unit
+    table = noted.table()
+    stack.log.add_block("decided", noted)
     stack.log.add("decided", {
-        "row": row, "slot": slot, "second": opportunities.second[keep], "channel": opportunities.channel[keep],
-        "signal": opportunities.signal[keep], "device": opportunities.device[keep], "round": full(len(keep), number),
-        "clearing_order": place_in_unit(unit, stack.units)[keep], "level": ours.level[keep],
-        "creative": ours.creative[keep], "propensity": ours.propensity[keep], "bid_micros": decided.wanted[keep],
-        "status": status[keep], "price_micros": (spent.price_micros * won_at).sum(axis=0)[keep],
-        "charge_micros": (spent.charge_micros * won_at).sum(axis=0)[keep], "top_price_micros": spent.price_micros[0, keep],
-        "on_list": stack.people.on_list[row], "records": stack.memory.take(row * SLOTS + slot),
-        "standing_row": unit[keep] + _standing_row(stack, hour),
+        "round": full(len(table["row"]), number), "propensity": propensity[table["at"]],
+        "records": stack.memory.take(table["row"] * SLOTS + table["slot"]),
+        "standing_row": table["unit"] + _standing_row(stack, hour),
     })
+
+
+@compiled
+def _noted(place: _Place, decided: Decided, options: tuple[Bools, Codes, Ints], everything: bool) -> Ints:
+    on_list, campaign, order = options
+    spent = decided.spent
+    noted, count = np.empty((len(_NOTED), len(place.row)), dtype=np.int64), 0
+    for i in range(len(place.row)):
+        price, charge, won = 0, 0, False
+        for slot in range(len(spent.winner)):
+            if spent.winner[slot, i] == US:
+                price, charge, won = price + spent.price_micros[slot, i], charge + spent.charge_micros[slot, i], True
+        if not (won or (everything and campaign[place.channel[i]] != NONE)):
+            continue
+        status = _WON if won else _LOST if decided.wanted[i] > 0 else _NOT_ENTERED
+        if decided.wanted[i] > 0 and decided.entered[i] == 0:
+            status = _DROPPED
+        noted[0, count], noted[1, count], noted[2, count] = place.row[i], place.slot[i], place.second[i]
+        noted[3, count], noted[4, count], noted[5, count] = place.channel[i], place.signal[i], place.device[i]
+        noted[6, count], noted[7, count], noted[8, count] = order[i], decided.level[i], decided.creative[i]
+        noted[9, count], noted[10, count], noted[11, count] = decided.wanted[i], status, price
+        noted[12, count], noted[13, count] = charge, spent.price_micros[0, i]
+        noted[14, count], noted[15, count], noted[16, count] = on_list[place.row[i]], place.unit[i], i
+        count += 1
+    return noted[:, :count]
 
 
 @compiled
@@ -81,8 +123,8 @@ def _standing_of(stack: Stack) -> dict[str, Column]:
 def decision_rows(stack: Stack, noted: Table) -> Table:
     """Rows of table `decision`, with their 41 features."""
     model, row, slot = stack.model, noted["row"], noted["slot"]
-    channel, status = noted["channel"], _STATUS[np.minimum(noted["status"], 3)]
-    won = status == DecisionStatus.WON
+    channel, status = noted["channel"], noted["status"]
+    won = status == _WON
     told = model.rules.tells_min_to_win[channel] & ~won
     same = ("channel", "signal", "device", "round", "clearing_order", "level", "creative", "propensity", "bid_micros",
             "charge_micros")
@@ -105,7 +147,7 @@ def _features(stack: Stack, noted: Table) -> Column:
     standing = Standing(**{name: np.concatenate([part[name] for part in standings]) for name in standings[0]})  # type: ignore[arg-type]
     context = Context(
         rows=noted["row"], slots=noted["slot"], second=noted["second"] + stack.model.start_s,
-        channel=noted["channel"], signal=noted["signal"], device=noted["device"], on_list=noted["on_list"],
+        channel=noted["channel"], signal=noted["signal"], device=noted["device"], on_list=noted["on_list"] > 0,
         standing_row=noted["standing_row"], standing=standing,
         utc_offset_s=stack.model.scenario.utc_offset_hours * SECONDS_PER_HOUR,
     )

@@ -16,7 +16,7 @@ from gaelp_sim.observe.memory import Impressions, Losses, remember_impressions, 
 from gaelp_sim.units import PPM
 from gaelp_sim.world.control import ENTERED, PRICE_INDEX, WINS
 from gaelp_sim.world.decisions import Decided, log_decisions
-from gaelp_sim.world.log import full
+from gaelp_sim.world.log import Block
 from gaelp_sim.world.meeting import Clicks, Shown, meet_ads, record_round, round_to_meet, would_click
 from gaelp_sim.world.slots import Slots, round_of
 from gaelp_sim.world.stack import Stack
@@ -49,7 +49,8 @@ def _play(stack: Stack, hour: int, number: int, slots: Slots) -> None:
     wanted = bids[US].copy()
     spent = _clear(stack, slots, bids, clicks)
     cleared = Cleared(ours, wanted, spent)
-    log_decisions(stack, hour, number, slots, Decided(ours, wanted, (wanted > 0) & (bids[US] == 0), spent))
+    decided = Decided(ours.level, ours.creative, wanted, bids[US], spent)
+    log_decisions(stack, (hour, number), slots, decided, ours.propensity)
     _count(stack, hour, slots, cleared)
     met = meet_ads(stack.people, model.effects, this, clicks, spent)
     record_round(stack, slots, Shown(ours, spent, met))
@@ -112,14 +113,34 @@ def _count(stack: Stack, hour: int, slots: Slots, cleared: Cleared) -> None:
     unit, channel = opportunities.unit, opportunities.channel
     base = np.maximum(model.market_price_micros[opportunities.signal], 1)
     _add_up(_Sums(stack.spent_micros, stack.statistics), _Sold(unit, channel, base, cleared.wanted), spent)
-    for position in range(len(spent.winner)):
-        part = slice(None) if not position else np.flatnonzero(model.rules.slots[channel] > position)
-        stack.log.add("outcome", {
-            "world_id": stack.unit_world_id[unit[part]], "hour": full(len(channel[part]), hour),
-            "channel": channel[part], "advertiser": spent.winner[position, part],
-            "price_micros": spent.price_micros[position, part], "charge_micros": spent.charge_micros[position, part],
-            "clicked": spent.clicked[position, part],
-        })
+    where = _Where(stack.unit_world_id[unit], channel, model.rules.slots, hour)
+    stack.log.add_block("outcome", Block(_OUTCOME, _outcomes(where, spent)))
+
+
+_OUTCOME = ("world_id", "hour", "channel", "advertiser", "price_micros", "charge_micros", "clicked")
+
+
+class _Where(NamedTuple):
+    """Where a round's slots were sold."""
+
+    world_id: Ints
+    channel: Codes
+    slots: Ints
+    """(channels,)"""
+    hour: int
+
+
+@compiled
+def _outcomes(where: _Where, spent: Spent) -> Ints:
+    """How each slot of a round ended, `_OUTCOME` by slots."""
+    outcomes, count = np.empty((len(_OUTCOME), spent.winner.size), dtype=np.int64), 0
+    for i in range(len(where.channel)):
+        for slot in range(where.slots[where.channel[i]]):
+            outcomes[0, count], outcomes[1, count], outcomes[2, count] = where.world_id[i], where.hour, where.channel[i]
+            outcomes[3, count], outcomes[4, count] = spent.winner[slot, i], spent.price_micros[slot, i]
+            outcomes[5, count], outcomes[6, count] = spent.charge_micros[slot, i], spent.clicked[slot, i]
+            count += 1
+    return outcomes[:, :count]
 
 
 @compiled
