@@ -36,10 +36,10 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
 
 def tell_when_compiling(tell: Callable[[], None]) -> None:
     """Call `tell` once, when the first function has to be compiled because the cache does not hold it."""
-    event.register("numba:compile", _Once(tell))
+    event.register("numba:compile", _Once(tell))  # type: ignore[no-untyped-call]
 
 
-class _Once(event.Listener):  # type: ignore[misc]
+class _Once(event.Listener):
     def __init__(self, tell: Callable[[], None]) -> None:
         self.tell: Callable[[], None] | None = tell
 
@@ -53,11 +53,12 @@ class _Once(event.Listener):  # type: ignore[misc]
 
 
 def _made(function: Callable[P, R], options: dict[str, Any]) -> Callable[P, R]:
-    before, config.CACHE_DIR = config.CACHE_DIR, _CACHE or config.CACHE_DIR
+    settings: Any = config
+    before, settings.CACHE_DIR = settings.CACHE_DIR, _CACHE or settings.CACHE_DIR
     try:
         made: Callable[P, R] = njit(cache=bool(_CACHE), error_model="numpy", **options)(function)
     finally:
-        config.CACHE_DIR = before
+        settings.CACHE_DIR = before
     return made
 
 

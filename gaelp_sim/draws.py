@@ -148,7 +148,8 @@ def uniform(words: Words) -> NDArray[np.float64]:
     >>> uniform(np.array([0, 2**31], dtype=np.uint32)).tolist()
     [0.0, 0.5]
     """
-    return words * 2.0**-32
+    place: NDArray[np.float64] = words * np.float64(2.0**-32)
+    return place
 
 
 @inlined

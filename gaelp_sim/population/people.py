@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaelp_sim.draws import Draws, Purpose, Words, uniform
-from gaelp_sim.events import NONE, DeviceKind, Floats, JourneyStatus, Stage
+from gaelp_sim.events import NONE, Column, DeviceKind, Floats, JourneyStatus, Stage
 from gaelp_sim.population.kinds import by_stage
 from gaelp_sim.scenario.schema import Scenario
 
@@ -67,7 +67,7 @@ class People(NamedTuple):
         """Number of people."""
         return len(self.person)
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
+    def arrays(self) -> dict[str, Column]:
         """Every column by name, for a snapshot."""
         return self._asdict()
 
@@ -141,20 +141,19 @@ def _owned(scenario: Scenario, words: Words) -> NDArray[np.int8]:
     return (owned + (desktop << DeviceKind.DESKTOP) + (tablet << DeviceKind.TABLET)).astype(np.int8)
 
 
-def _blank(n: int) -> dict[str, NDArray[np.generic]]:
-    never = lambda: np.full(n, NONE, dtype=np.int64)  # noqa: E731
+def _blank(n: int) -> dict[str, Column]:
     zeros: dict[str, type[np.generic]] = {
         "device": np.int8, "logged_in": np.int8, "cost_micros": np.int64, "touches": np.int32, "our_touches": np.int32,
         "impressions": np.int32, "clicks": np.int32, "our_clicks": np.int32, "devices_seen": np.int8,
         "channels_seen": np.int64, "rivals_seen": np.int64, "on_list": np.bool_,
     }
-    columns: dict[str, NDArray[np.generic]] = {name: np.zeros(n, dtype=kind) for name, kind in zeros.items()}
+    columns: dict[str, Column] = {name: np.zeros(n, dtype=kind) for name, kind in zeros.items()}
+    never = ("crisis_s", "decided_s", "converted_s", "started_s", "last_touch_s", "lost_s")
+    columns.update({name: np.full(n, NONE, dtype=np.int64) for name in never})
     columns.update(
         level=np.zeros((LEVELS, n), dtype=np.int8), level_s=np.zeros(n, dtype=np.int64),
         last_rival=np.full(n, NONE, dtype=np.int8), converted_advertiser=np.full(n, NONE, dtype=np.int8),
         status=np.full(n, JourneyStatus.NONE, dtype=np.int8), journey=np.full(n, NONE, dtype=np.int32),
-        crisis_s=never(), decided_s=never(), converted_s=never(), started_s=never(), last_touch_s=never(),
-        lost_s=never(),
     )
     return columns
 

@@ -16,6 +16,7 @@ GOODWILL_MAX = 3
 RIVAL_GOODWILL_MAX = 2
 FATIGUE_MAX = 3
 _INTENT = int(Stage.INTENT)
+Whole = int | np.int64
 
 
 class Effects(NamedTuple):
@@ -100,11 +101,11 @@ class Ad(NamedTuple):
 class Standing(NamedTuple):
     """How a person stands before an ad, and after it."""
 
-    stage: int
-    goodwill: int
-    rival_goodwill: int
-    fatigue_teach: int
-    fatigue_offer: int
+    stage: Whole
+    goodwill: Whole
+    rival_goodwill: Whole
+    fatigue_teach: Whole
+    fatigue_offer: Whole
 
 
 @inlined

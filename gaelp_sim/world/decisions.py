@@ -144,7 +144,7 @@ def decision_rows(stack: Stack, noted: Table) -> Table:
 def _features(stack: Stack, noted: Table) -> Column:
     standings = [standing for _, standing in stack.standings]
     stack.standings = []
-    standing = Standing(**{name: np.concatenate([part[name] for part in standings]) for name in standings[0]})  # type: ignore[arg-type]
+    standing = Standing(**{name: np.concatenate([part[name] for part in standings]) for name in standings[0]})
     context = Context(
         rows=noted["row"], slots=noted["slot"], second=noted["second"] + stack.model.start_s,
         channel=noted["channel"], signal=noted["signal"], device=noted["device"], on_list=noted["on_list"] > 0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -48,7 +48,7 @@ class Log:
         return tables
 
 
-def joined_columns(pieces: list[Mapping[str, Column]]) -> Table:
+def joined_columns(pieces: Sequence[Mapping[str, Column]]) -> Table:
     """Several bundles of the same columns as one."""
     if len(pieces) == 1:
         return dict(pieces[0])

@@ -13,12 +13,34 @@ from gaelp_sim.market.auction import Codes
 from gaelp_sim.market.budgets import Spent
 from gaelp_sim.population.people import FATIGUE_OFFER, FATIGUE_TEACH, GOODWILL, RIVAL_GOODWILL, People
 from gaelp_sim.response.touch import (
-    Ad, Effects, Standing, buys_on_click, click_rate_of, quality_of, quality_ppm, respond,
+    Ad,
+    Effects,
+    Standing,
+    buys_on_click,
+    click_rate_of,
+    quality_of,
+    quality_ppm,
+    respond,
 )
 from gaelp_sim.world.accounts import log_in, sign_up
 from gaelp_sim.world.journeys import (
-    ADVERTISER, CAMPAIGN, CHANNEL, CLICKED, CREATIVE, DEVICE, EXAMINED, JOURNEY, KIND, POSITION, PRICE, ROW, SECOND,
-    SIGNAL, SLOT, TOUCH, record_rows,
+    ADVERTISER,
+    CAMPAIGN,
+    CHANNEL,
+    CLICKED,
+    CREATIVE,
+    DEVICE,
+    EXAMINED,
+    JOURNEY,
+    KIND,
+    POSITION,
+    PRICE,
+    ROW,
+    SECOND,
+    SIGNAL,
+    SLOT,
+    TOUCH,
+    record_rows,
 )
 from gaelp_sim.world.sales import decide_on_click
 from gaelp_sim.world.slots import Slots
@@ -207,8 +229,8 @@ def _impressions(told: _Told, spent: Spent, met: Met, position: int) -> Ints:
         touches[ADVERTISER, count], touches[CHANNEL, count] = winner, channel
         touches[CAMPAIGN, count] = told.campaign[channel] if ours else NONE
         touches[CREATIVE, count] = told.creative[i] if ours else NONE
-        touches[SIGNAL, count], touches[POSITION, count], touches[DEVICE, count] = told.signal[i], position + 1, told.device[i]
-        touches[PRICE, count] = spent.charge_micros[position, i]
+        touches[SIGNAL, count], touches[POSITION, count] = told.signal[i], position + 1
+        touches[DEVICE, count], touches[PRICE, count] = told.device[i], spent.charge_micros[position, i]
         touches[EXAMINED, count], touches[CLICKED, count] = met.examined[position, i], spent.clicked[position, i]
         count += 1
     return touches[:, :count].copy()

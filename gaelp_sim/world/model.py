@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +43,7 @@ class Model:
     accounts: list[Account]
     beliefs: Beliefs
     us: Bidder
-    rivals: list[Bidder]
+    rivals: Sequence[Bidder]
     panel: Panel | None
     """The rivals in one, where all of them bid by tables"""
     bidder_names: list[str]

@@ -47,7 +47,7 @@ def replay(db_url: str, run_ref: str, policy: str, on_progress: OnProgress = ign
     with Store.open(db_url, must_exist=True) as store, tempfile.TemporaryDirectory(prefix="gaelp-replay-") as folder:
         run = store.find_run(run_ref)
         if run.status != "FINISHED":
-            raise UsageError(f"run {run.run_id} is {run.status}; only a finished run can be replayed: gaelp resume it first")
+            raise UsageError(f"run {run.run_id} is {run.status}; only a finished run can be replayed: resume it first")
         scenario = parse_scenario(run.scenario_text, f"scenario of run {run.run_id}", [])
         with Store.open(f"sqlite:///{Path(folder) / 'replay.db'}") as aside:
             again = rerun(store, run, scenario, aside, on_progress)

@@ -56,12 +56,14 @@ def auction_hour_rows(outcome: Table, channels: int) -> Table:
     cells, inverse = np.unique(cell, return_inverse=True)
     slots = np.bincount(inverse)
     group = key[first]
-    wins_sum = lambda values: np.add.reduceat(values[order], first)  # noqa: E731
     place = group // bidders
+    clicks, spend_micros = (
+        np.add.reduceat(values[order], first) for values in (outcome["clicked"].astype(np.int64), outcome["charge_micros"])
+    )
     return {
         "world_id": place // channels // hours, "hour": place // channels % hours, "channel": place % channels,
         "advertiser": group % bidders - 1, "opportunities": slots[np.searchsorted(cells, place)], "wins": count,
-        "clicks": wins_sum(outcome["clicked"].astype(np.int64)), "spend_micros": wins_sum(outcome["charge_micros"]),
+        "clicks": clicks, "spend_micros": spend_micros,
         "price_q25_micros": price[first + (count - 1) // 4], "price_q50_micros": price[first + (count - 1) // 2],
         "price_q75_micros": price[first + (count - 1) * 3 // 4],
     }
@@ -89,10 +91,13 @@ def truth_rows(stack: Stack) -> Table:
     """Latent traits as rows of table `truth_person`."""
     people = stack.people
     segments = stack.model.scenario.population.segments
-    trait = lambda name: np.array([getattr(part, name) for part in segments])[people.segment_at_start]  # noqa: E731
+    traits = {
+        name: np.array([getattr(part, name) for part in segments])[people.segment_at_start]
+        for name in ("attention", "price_sensitivity", "urgency")
+    }
     return {
         "world_id": people.world, "person_id": people.person, "segment_at_start": people.segment_at_start,
-        "attention": trait("attention"), "price_sensitivity": trait("price_sensitivity"), "urgency": trait("urgency"),
+        **traits,
     }
 
 

@@ -12,7 +12,7 @@ from gaelp_sim.units import HOURS_PER_DAY
 from gaelp_sim.world.clock import Clock, Control
 from gaelp_sim.world.control import Controller, Orders, Report
 from gaelp_sim.world.decisions import decision_rows
-from gaelp_sim.world.journeys import present_journeys, no_touches, with_paths
+from gaelp_sim.world.journeys import no_touches, present_journeys, with_paths
 from gaelp_sim.world.log import Log, Table, joined_columns
 from gaelp_sim.world.model import Model, model_of
 from gaelp_sim.world.policies import policy_named

@@ -286,7 +286,7 @@ def _joined(parts: list[Tables]) -> Tables:
 
 def _join_table(pieces: list[Table]) -> Table:
     if len(pieces) == 1 or not any("path" in piece for piece in pieces):
-        return joined_columns(pieces)  # type: ignore[arg-type]
+        return joined_columns(pieces)
     paths = [path for piece in pieces for path in piece["path"]]
     table = joined_columns([{n: c for n, c in piece.items() if n != "path"} for piece in pieces])
     return {**table, "path": paths}  # type: ignore[dict-item]

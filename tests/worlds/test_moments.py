@@ -31,7 +31,7 @@ def _of_world(tables: list[Tables], world: int) -> list[tuple[Any, ...]]:
 
 
 def test_two_things_at_one_second_happen_in_an_order_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A person's proposals of the same second: whatever the company (other worlds, cells, workers), the same one is first."""
+    """Proposals of one person and second: whatever the company (worlds, cells, workers), the same one is first."""
     exact = Proposer.propose
 
     def coarse(*asked: Any, **how: Any) -> Proposals:
@@ -90,11 +90,12 @@ def test_a_sale_is_paid_for_only_by_a_touch_before_it() -> None:
             touch = part.get("touchpoint", {})
             if touch:
                 ours = touch["advertiser"] == US
-                for person, second in zip(touch["person_id"][ours].tolist(), touch["occurred_s"][ours].tolist(), strict=True):
+                met = (touch["person_id"][ours].tolist(), touch["occurred_s"][ours].tolist())
+                for person, second in zip(*met, strict=True):
                     first[person] = min(first.get(person, second), second)
-        for part in tables:
-            sales = part.get("conversion", {})
-            for person, decided, touched in zip(*[sales[n].tolist() for n in ("person_id", "decided_s", "our_touches")]) if sales else ():
+        for sales in (part["conversion"] for part in tables if "conversion" in part):
+            columns = [sales[name].tolist() for name in ("person_id", "decided_s", "our_touches")]
+            for person, decided, touched in zip(*columns, strict=True):
                 assert touched == (first.get(person, decided + 1) <= decided), (seed, person)
 
 

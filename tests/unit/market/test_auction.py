@@ -239,6 +239,7 @@ def test_charges_by_click_and_by_impression() -> None:
     """A click costs the price, no click nothing; a thousandth of an impression's price is rounded up."""
     price = np.array([0, 1, 999, 1_000, 1_001, 2_500_000])
     clicked = np.array([True, False, True, False, True, True])
-    charges = [[charge_of(*sold, way) for sold in zip(price.tolist(), clicked.tolist(), strict=True)] for way in (True, False)]
+    sold = list(zip(price.tolist(), clicked.tolist(), strict=True))
+    charges = [[charge_of(*each, per_click) for each in sold] for per_click in (True, False)]
     assert charges[0] == [0, 0, 999, 0, 1_001, 2_500_000]
     assert charges[1] == [0, 1, 1, 1, 2, 2_500]
