@@ -272,8 +272,9 @@ def replayed(db_url: str, run_ref: str, *, policy: str) -> Record:
     return replay.replay(db_url, run_ref, policy).as_json()
 
 
-def realism_checks(db_url: str, run_ref: str) -> list[Record]:
-    """A run's figures against published and chosen bands: quantity, got, low, high, passed, source, note."""
+def realism_checks(db_url: str, run_ref: str) -> tuple[list[Record], list[str]]:
+    """A run's figures against published and chosen bands, and what it is too small to judge."""
     from gaelp_sim.analyse import realism
 
-    return [check.as_json() for check in realism.check_run(db_url, run_ref)]
+    found = realism.check_run(db_url, run_ref)
+    return [check.as_json() for check in found.checks], found.left_out

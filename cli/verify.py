@@ -6,7 +6,7 @@ import click
 
 from gaelp_sim.cli import library
 from gaelp_sim.cli.command import GaelpGroup, Settings
-from gaelp_sim.cli.output import print_records, say
+from gaelp_sim.cli.output import print_records, say, say_more
 from gaelp_sim.cli.params import RunRef
 
 REALISM_COLUMNS = ("quantity", "got", "low", "high", "passed", "source")
@@ -29,14 +29,21 @@ def verify() -> None:
 def realism(ctx: click.Context, settings: Settings, /, run: str) -> None:
     """Compare a run with published figures, band by band.
 
-    Ends with exit code 1 where a figure lies outside its band.
+    A figure passes where its 95 % interval meets its band; what a run has too few observations for is left out. Ends with
+    exit code 1 where a figure lies outside its band.
 
     \b
     Example:
       gaelp verify realism @last
     """
-    checks = library.realism_checks(settings.db_url, run)
+    checks, left_out = library.realism_checks(settings.db_url, run)
     print_records(checks, settings, columns=REALISM_COLUMNS)
+    for note in dict.fromkeys(str(check["note"]) for check in checks if check.get("note")):
+        about = [str(check["quantity"]) for check in checks if check.get("note") == note]
+        say(settings, f"note on {', '.join(about)}: {note}")
+    if left_out:
+        say(settings, f"left out, for want of observations: {len(left_out)} quantities (-v names them)")
+        say_more(settings, f"left out: {'; '.join(left_out)}")
     failed = [str(check["quantity"]) for check in checks if not check["passed"]]
     say(settings, f"{len(checks) - len(failed)} of {len(checks)} figures lie in their band")
     if failed:

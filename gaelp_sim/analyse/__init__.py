@@ -1,0 +1,1 @@
+"""Commands on stored runs: what a finished run says, held against what is known."""
