@@ -19,21 +19,30 @@ class Band:
 
 
 PRICE_NOTE = (
-    "an all-industry mean of 4.2-5.3 is published (weak); with it, a CTR of 3-6 %, 3 impressions per sale and a CAC of "
-    "100 can't hold together, so the flagship keeps dearer clicks and more impressions; `published_prices` is the other choice"
+    "an all-industry mean of 4.2-5.3 is published (weak); with it, a CTR of 3-6 %, 3 impressions per sale and a CAC of 100 "
+    "can't hold together, so the flagship keeps dearer clicks and more impressions; `published_prices` is the other choice"
 )
-CTR_NOTE = "3-6 % is an all-industry mean (published, weak); whoever buys late queries meets people near a purchase (AMSS: up to 10 %)"
+CTR_NOTE = (
+    "3-6 % is an all-industry mean (published, weak); whoever buys late queries meets people near a purchase "
+    "(AMSS: up to 10 %)"
+)
 NOISE_NOTE = "a world's market noise (normal, 10 %) moves it: the band allows for two standard deviations"
-LAG_NOTE = "half of all lags are impulses, half are considered: the distribution is flat around its median, so luck moves it"
+LAG_NOTE = (
+    "half of all lags are impulses, half are considered: the distribution is flat around its median, so luck moves it"
+)
 
 BANDS = (
     Band("CTR search", 0.03, 0.10, "published means 3-6 %; AMSS .5-10 % by activity", 500, CTR_NOTE),
     Band("CTR social", 0.005, 0.02, "published, weak: .5-2 %", 500),
     Band("CTR display", 0.0004, 0.0034, "measured in public bid logs", 500),
     Band("CTR video", 0.001, 0.005, "chosen: the scenario's own rates by stage", 500),
-    Band("CTR retarget", 0.004, 0.012, "published .7-1.0 % (weak); chosen down to .4: a little low in the model measured", 500),
+    Band(
+        "CTR retarget", 0.004, 0.012, "published .7-1.0 % (weak); chosen down to .4: a little low in the model measured", 500
+    ),
     Band("CTR e-mail", 0.02, 0.05, "published, weak: 2-5 %", 500),
-    Band("CPC search", 4.2, 11.0, "published, weak: a mean of 4.2-5.3; chosen: 6-11 as measured in the model", 100, PRICE_NOTE),
+    Band(
+        "CPC search", 4.2, 11.0, "published, weak: a mean of 4.2-5.3; chosen: 6-11 as measured in the model", 100, PRICE_NOTE
+    ),
     Band("CPM social", 9.9, 15.4, "published, weak: 11-14, market noise 10 %", 500, NOISE_NOTE),
     Band("CPM display", 2.5, 4.6, "chosen: measured 3.4-4.2 in the model, market noise 10 %", 500, NOISE_NOTE),
     Band("CPM video", 11.0, 21.0, "chosen: measured 14-19 in the model, market noise 10 %", 500, NOISE_NOTE),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -173,6 +172,7 @@ def _lags(run: StoredRun) -> Figures:
     hours = (sales["purchased_s"] - sales["decided_s"]) / SECONDS_PER_HOUR
     late = sales["purchased_s"][ours] >= run.end_s
     reports = (sales["reported_s"] - sales["purchased_s"]) / SECONDS_PER_HOUR
+    longest = float(reports.max(initial=0.0))
     return {
         "decided to paid, 25 % hours": quantile(hours, 0.25),
         "decided to paid, median hours": quantile(hours, 0.5),
@@ -182,7 +182,7 @@ def _lags(run: StoredRun) -> Figures:
         "paid within 14 days": share(int((hours <= 336).sum()), len(hours)),
         "sales paid after the last day": share(int(late.sum()), len(late)),
         "report delay, median hours": quantile(reports, 0.5),
-        "report delay, longest hours": Estimate(*(3 * [float(reports.max(initial=0.0))]), count=len(reports)),
+        "report delay, longest hours": Estimate(longest, longest, longest, len(reports)),
     }
 
 
@@ -192,10 +192,9 @@ def _curves(run: StoredRun) -> Figures:
     by_hour = np.bincount(shown // SECONDS_PER_HOUR % HOURS_PER_DAY, minlength=HOURS_PER_DAY)
     days = np.arange(run.start_s, run.end_s, SECONDS_PER_DAY)
     found: Figures = {"busiest hour over quietest": ratio(float(by_hour.max()), float(by_hour.min()))}
-    weekday: Callable[[Column], Column] = lambda second: (second // SECONDS_PER_DAY + 3) % 7  # noqa: E731
-    lived = np.bincount(weekday(days), minlength=7)
+    lived = np.bincount(_weekday(days), minlength=7)
     if lived.min():
-        per_day = np.bincount(weekday(shown), minlength=7) / lived
+        per_day = np.bincount(_weekday(shown), minlength=7) / lived
         busiest, quietest = per_day.argmax(), per_day.argmin()
         odds = ratio(per_day[busiest] * lived[busiest], per_day[quietest] * lived[quietest])
         scale = lived[quietest] / lived[busiest]
@@ -203,3 +202,8 @@ def _curves(run: StoredRun) -> Figures:
             odds.value * scale, odds.low * scale, odds.high * scale, odds.count
         )
     return found
+
+
+def _weekday(second: Column) -> Column:
+    """0 for Monday; 1970-01-01 was a Thursday."""
+    return (second // SECONDS_PER_DAY + 3) % 7

@@ -57,7 +57,7 @@ def check_run(db_url: str, run_ref: str) -> Realism:
         realism = judged(figures_of(StoredRun.of(store, record, scenario)), BANDS)
     if not realism.checks:
         raise UsageError(
-            f"run {record.run_id} is too small to be judged: no quantity has enough observations; simulate more people or days"
+            f"run {record.run_id} is too small to be judged: no quantity has enough observations; simulate more people"
         )
     return realism
 
