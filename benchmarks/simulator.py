@@ -19,7 +19,7 @@ from gaelp_sim.world.simulate import RunRequest, run
 from gaelp_sim.world.stack import Place
 
 BIDDERS, SLOTS, TICK = 48, 3, 10_000
-OPPORTUNITIES, STEPS, AUCTIONS = "opportunities/CPU-s", "steps/CPU-s", "auctions/CPU-s"
+OPPORTUNITIES, STEPS, AUCTIONS = "opps/CPU-s", "steps/CPU-s", "auctions/CPU-s"
 BUDGETS = {False: "budgets as shipped", True: "budgets in proportion"}
 
 
@@ -27,18 +27,18 @@ def auctions(bench: Bench) -> Table:
     """Auctions with response and journeys, no store; and the auction alone."""
     size = bench.size
     _warm()
-    one = "one auction at a time (AuctionGym's kernel)"
+    one = "AuctionGym's kernel: one auction at a time"
     lines = []
     for scaled in BUDGETS:
         scenario = load_scenario(FLAGSHIP, market_of(size.people, "wins", scaled=scaled))
         works: dict[str, Work] = {"ours": simulated(scenario, size.hours)}
         works[one] = lambda: timed(lambda: one_auction_at_a_time(size.peer_steps))
-        what = f"auctions, response, journeys: {size.people:,} people, {BUDGETS[scaled]}"
+        what = f"{size.people:,} people, {BUDGETS[scaled]}"
         lines.append(_line(what, OPPORTUNITIES, side_by_side(size.repeats, works), target=1e6))
     lines.append(_line(
-        f"auction alone: {BIDDERS} bidders x {SLOTS} slots", AUCTIONS, side_by_side(size.repeats, _cores(size.peer_steps)), 750e3,
+        f"auctions alone: {BIDDERS} bidders x {SLOTS} slots", AUCTIONS, side_by_side(size.repeats, _cores(size.peer_steps)), 750e3,
     ))
-    return Table.of(f"Auctions, no store: {size.hours} hours, 6 bidders, births not counted", lines)
+    return Table.of(f"Auctions with response and journeys, no store: {size.hours} hours, 6 bidders, births not counted", lines)
 
 
 def stored(bench: Bench) -> Table:
@@ -52,7 +52,7 @@ def stored(bench: Bench) -> Table:
             took = side_by_side(size.long_repeats, {"ours": _stored(scenario, bench)})
             what = f"log: {log}, {size.people:,} people, {BUDGETS[scaled]}"
             lines.append(_line(what, OPPORTUNITIES, took, target))
-    return Table.of(f"Auctions, stored in SQLite: {size.days} days, 6 bidders", lines)
+    return Table.of(f"Auctions with response and journeys, stored in SQLite: {size.days} days, 6 bidders", lines)
 
 
 def users(bench: Bench) -> Table:
@@ -66,14 +66,14 @@ def users(bench: Bench) -> Table:
     share = opportunities / hours
     per_hour = side_by_side(size.repeats, {
         "ours": lambda: _counted(busy(), hours),
-        "one user at a time, as many idle hours": lambda: timed(lambda: users_hour_by_hour(size.peer_steps, 24, share)),
+        "RecSim's kernel, as many idle hours": lambda: timed(lambda: users_hour_by_hour(size.peer_steps, 24, share)),
     })
     per_step = side_by_side(size.repeats, {
-        "ours": busy, "one user at a time (RecSim's kernel)": lambda: timed(lambda: one_user_at_a_time(size.peer_steps)),
+        "ours": busy, "RecSim's kernel: one user at a time": lambda: timed(lambda: one_user_at_a_time(size.peer_steps)),
     })
     lines = [
-        _line("person-hours, idle ones counted", STEPS, per_hour, 5e6),
-        _line("busy steps: an ad met in an auction, answered, journey moved", STEPS, per_step, None),
+        _line("hours of people, idle ones counted", STEPS, per_hour, 5e6),
+        _line("busy steps: opportunity, auction, answer, journey", STEPS, per_step, None),
     ]
     remark = f"A person-hour holds {share:.4f} opportunities; RecSim counts idle users as steps too."
     return Table.of(f"User steps: {size.people:,} people, {size.hours} hours, no store", lines, [remark])
@@ -123,7 +123,7 @@ def _cores(count: int) -> dict[str, Work]:
         return argsort_gsp(floats, SLOTS, float(rules.reserve_micros[0]))[2]
 
     assert np.array_equal(ours(), theirs().astype(np.int64)), "both sell the same slots at the same prices"
-    return {"ours": _ticking(ours, tick, ticks), "argsort of each tick (AuctionNet's kernel)": _ticking(theirs, tick, ticks)}
+    return {"ours": _ticking(ours, tick, ticks), "AuctionNet's kernel: argsort of a tick": _ticking(theirs, tick, ticks)}
 
 
 def _ticking(one: Callable[[], object], tick: int, ticks: int) -> Work:

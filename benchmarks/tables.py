@@ -1,4 +1,4 @@
-"""Tables that benchmarks print: a measured figure, a peer beside it, the ratio, the target."""
+"""Tables that benchmarks print: measured figures, what stands beside them, ratios, targets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from statistics import median
 
 _RATES = ((1e6, "M"), (1e3, "k"), (1.0, ""))
 _BYTES = ((1e9, " GB"), (1e6, " MB"), (1e3, " kB"))
-HEADER = ("what", "unit", "median", "min", "max", "beside it", "median", "ratio", "target", "reached")
+HEADER = ("what", "unit", "median", "min", "max", "ratio", "target", "reached")
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,20 @@ class Line:
         return median(theirs / ours if self.less_is_better else ours / theirs for ours, theirs in pairs)
 
     def cells(self) -> list[list[str]]:
-        """The printed lines of this figure: one, and one more for each further peer."""
+        """The printed lines of this figure, and one below it for each peer with our ratio to it."""
         sign = "<=" if self.less_is_better else ">="
         target = "" if self.target is None else f"{sign} {spelled(self.target, self.unit)}"
-        spread = [spelled(value, self.unit) for value in (median(self.figures), min(self.figures), max(self.figures))]
-        beside = [[peer.name, spelled(median(peer.figures), self.unit), f"{self.ratio(peer):.2f}x"] for peer in self.peers]
-        first = [self.what, self.unit, *spread, *(beside[0] if beside else [""] * 3), target, self.reached()]
-        return [first, *(["", "", "", "", "", *more, "", ""] for more in beside[1:])]
+        first = [self.what, self.unit, *_spread(self.figures, self.unit), "", target, self.reached()]
+        beside = [
+            [f"  beside {peer.name}", "", *_spread(peer.figures, self.unit), f"{self.ratio(peer):.2f}x", "", ""]
+            for peer in self.peers
+        ]
+        return [first, *beside]
 
 
 @dataclass
 class Table:
-    """A titled table of text cells with remarks below it; the first column is set left, the others right."""
+    """A titled table of text cells with remarks below it; words are set left, figures right."""
 
     title: str
     header: Sequence[str]
@@ -70,12 +72,16 @@ class Table:
         """The table as it is printed."""
         rows = [list(self.header), *map(list, self.cells)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(self.header))]
-        left = {column for column, name in enumerate(self.header) if column == 0 or name in ("unit", "beside it", "reached")}
+        left = {column for column, name in enumerate(self.header) if column == 0 or name in ("unit", "reached")}
         printed = [
             "  ".join(f"{cell:{'<' if at in left else '>'}{widths[at]}}" for at, cell in enumerate(row)).rstrip()
             for row in (rows[0], ["-" * width for width in widths], *rows[1:])
         ]
         return "\n".join([self.title, *printed, *self.remarks, ""])
+
+
+def _spread(figures: Sequence[float], unit: str) -> list[str]:
+    return [spelled(value, unit) for value in (median(figures), min(figures), max(figures))]
 
 
 def spelled(value: float, unit: str) -> str:
