@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gaelp_sim.scenario.loading import load_scenario
 
-FLAGSHIP = "parental_controls"
+FLAGSHIP, FLAGSHIP_PEOPLE = "parental_controls", 10_000
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Size:
     rows: int = 50_000
     """of one commit into the store"""
     commits: int = 5
+    store_repeats: int = 3
+    """of each way to write rows"""
     peer_rows_max: int = 100_000
     """the slow peers of the store write no more"""
     peer_steps: int = 20_000
@@ -40,10 +42,15 @@ class Size:
     workers: tuple[int, ...] = (1, 2)
 
 
+def flagship_sets(size: Size) -> list[str]:
+    """`gaelp run` options that leave the flagship as shipped, but cut it down for a size smaller than it."""
+    return [] if size.people >= FLAGSHIP_PEOPLE else ["--set", f"population.people={size.people}", "--days", f"{size.days}"]
+
+
 FULL = Size()
-QUICK = replace(FULL, repeats=3, long_repeats=1, people_max=200_000, hours=72, days=5, worlds=20, commits=2, cells=(1, 4))
+QUICK = replace(FULL, repeats=3, long_repeats=1, store_repeats=2, people_max=200_000, hours=72, days=5, worlds=20, commits=2, cells=(1, 4))
 TINY = Size(
-    repeats=1, long_repeats=1, people=300, people_max=600, hours=24, days=1, worlds=2, rows=200, commits=2,
+    repeats=1, long_repeats=1, store_repeats=1, people=300, people_max=600, hours=24, days=1, worlds=2, rows=200, commits=2,
     peer_rows_max=200, peer_steps=50, events=1_000, cells=(1, 2), workers=(1,),
 )
 

@@ -26,7 +26,7 @@ BUDGETS = {False: "budgets as shipped", True: "budgets in proportion"}
 def auctions(bench: Bench) -> Table:
     """Auctions with response and journeys, no store; and the auction alone."""
     size = bench.size
-    _warm()
+    _warm(bench)
     one = "AuctionGym's kernel: one auction at a time"
     lines = []
     for scaled in BUDGETS:
@@ -44,7 +44,7 @@ def auctions(bench: Bench) -> Table:
 def stored(bench: Bench) -> Table:
     """The same worlds with all their rows in a fresh SQLite file: births, checkpoints and last rows counted."""
     size = bench.size
-    _warm(bench)
+    _warm(bench, stores=True)
     lines = []
     for log, target in (("wins", 300e3), ("all", 150e3)):
         for scaled in BUDGETS:
@@ -58,7 +58,7 @@ def stored(bench: Bench) -> Table:
 def users(bench: Bench) -> Table:
     """User steps: hours of a person's life, idle ones counted, and the busy ones alone."""
     size = bench.size
-    _warm()
+    _warm(bench)
     scenario = load_scenario(FLAGSHIP, market_of(size.people, "wins", scaled=True))
     busy = simulated(scenario, size.hours)
     opportunities = busy().count
@@ -149,9 +149,11 @@ def _counted(took: Took, count: int) -> Took:
     return Took(count, took.wall_s, took.cpu_s)
 
 
-def _warm(bench: Bench | None = None) -> None:
-    """Meet everything once on a small scale: imports, compiled kernels, caches."""
+def _warm(bench: Bench, *, stores: bool = False) -> None:
+    """Meet everything once on a small scale, unmeasured: imports, compiled kernels, caches."""
+    if bench.size.repeats == 1:
+        return
     scenario = load_scenario("quickstart", ["days=1"])
     simulated(scenario, 24)()
-    if bench is not None:
+    if stores:
         _stored(scenario, bench)()

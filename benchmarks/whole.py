@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.bench import FLAGSHIP, Bench, market_of
+from benchmarks.bench import FLAGSHIP, Bench, flagship_sets, market_of
 from benchmarks.tables import Line, Peer, Table
 from benchmarks.timing import Took, gaelp, launched, side_by_side
 
@@ -18,12 +18,11 @@ _COUNTED = "import sys; from gaelp_sim.cli.main import exit_code; code = exit_co
 def flagship(bench: Bench) -> Table:
     """`gaelp run` of the flagship as shipped, beside SimPy doing nothing but wait."""
     size = bench.size
-    sets = [] if size.people >= 10_000 else [f"population.people={size.people}", f"days={size.days}"]
     _warm(bench)
     simpy = [sys.executable, "-m", "benchmarks.bare_simpy", str(size.events)]
     bare = f"a bare SimPy loop of {size.events:,} events"
     taken = side_by_side(size.repeats, {
-        "ours": lambda: _run(bench, FLAGSHIP, sets),
+        "ours": lambda: _run(bench, FLAGSHIP, [], flagship_sets(size)),
         bare: lambda: launched(simpy, bench.folder, {"PYTHONPATH": str(Path(__file__).parent.parent)}),
     })
     ours, peer = taken["ours"], taken[bare]
@@ -80,7 +79,7 @@ def start(bench: Bench) -> Table:
     """`gaelp --help`: how long it takes, and what it and a run don't import."""
     bare = "a bare Python"
     help_, nothing = gaelp("--help"), [sys.executable, "-c", "pass"]
-    taken = side_by_side(1 + 2 * bench.size.repeats, {
+    taken = side_by_side(2 * bench.size.repeats, {
         "ours": lambda: launched(help_, bench.folder), bare: lambda: launched(nothing, bench.folder),
     })
     ours = [one.wall_s for one in taken["ours"]]
