@@ -69,7 +69,8 @@ def _each_alone(names: list[str], options: list[str]) -> int:
     began_s, worst = time.perf_counter(), 0
     for name in names:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
-        worst = max(worst, abs(subprocess.run([sys.executable, "-m", "benchmarks", name, *options], check=False).returncode))
+        done = subprocess.run([sys.executable, "-m", "benchmarks", name, *options], check=False)
+        worst = max(worst, abs(done.returncode))
     print(f"measured in {(time.perf_counter() - began_s) / 60:.1f} minutes; {_load()}")
     return worst
 

@@ -48,7 +48,10 @@ def flagship_sets(size: Size) -> list[str]:
 
 
 FULL = Size()
-QUICK = replace(FULL, repeats=3, long_repeats=1, store_repeats=2, people_max=200_000, hours=72, days=5, worlds=20, commits=2, cells=(1, 4))
+QUICK = replace(
+    FULL, repeats=3, long_repeats=1, store_repeats=2, people_max=200_000, hours=72, days=5, worlds=20, commits=2,
+    cells=(1, 4),
+)
 TINY = Size(
     repeats=1, long_repeats=1, store_repeats=1, people=300, people_max=600, hours=24, days=1, worlds=2, rows=200, commits=2,
     peer_rows_max=200, peer_steps=50, events=1_000, cells=(1, 2), workers=(1,),

@@ -35,10 +35,10 @@ def auctions(bench: Bench) -> Table:
         works[one] = lambda: timed(lambda: one_auction_at_a_time(size.peer_steps))
         what = f"{size.people:,} people, {BUDGETS[scaled]}"
         lines.append(_line(what, OPPORTUNITIES, side_by_side(size.repeats, works), target=1e6))
-    lines.append(_line(
-        f"auctions alone: {BIDDERS} bidders x {SLOTS} slots", AUCTIONS, side_by_side(size.repeats, _cores(size.peer_steps)), 750e3,
-    ))
-    return Table.of(f"Auctions with response and journeys, no store: {size.hours} hours, 6 bidders, births not counted", lines)
+    alone = side_by_side(size.repeats, _cores(size.peer_steps))
+    lines.append(_line(f"auctions alone: {BIDDERS} bidders x {SLOTS} slots", AUCTIONS, alone, 750e3))
+    title = f"Auctions with response and journeys, no store: {size.hours} hours, 6 bidders, births not counted"
+    return Table.of(title, lines)
 
 
 def stored(bench: Bench) -> Table:

@@ -55,15 +55,15 @@ class Spans:
 def main(report: str, arguments: list[str]) -> int:
     """Run `gaelp` with these arguments and write the report."""
     spans = Spans()
-    builtins.__import__ = spans.within(IMPORTS, builtins.__import__)  # type: ignore[assignment]
+    builtins.__import__ = spans.within(IMPORTS, builtins.__import__)
     from gaelp_sim.cli.main import exit_code
     from gaelp_sim.store import Store
     from gaelp_sim.world.shard import Shard
 
-    _watch(spans, Shard, {"__init__": BIRTH, "advance": HOURS, "births": ROWS, "finish": ROWS, "state": ROWS, "carry_over": ROWS})
-    _watch(spans, Store, {"begin_run": WRITING, "commit": WRITING, "finish_run": WRITING, "close": WRITING})
+    _watch(spans, Shard, {"__init__": BIRTH, "advance": HOURS} | dict.fromkeys(("births", "finish", "state", "carry_over"), ROWS))
+    _watch(spans, Store, dict.fromkeys(("begin_run", "commit", "finish_run", "close"), WRITING))
     Store.open = spans.within(WRITING, Store.open)  # type: ignore[method-assign]
-    code = exit_code(arguments)
+    code: int = exit_code(arguments)
     spans.charge()
     with open(report, "w", encoding="utf-8") as file:
         json.dump(spans.taken, file)

@@ -56,7 +56,7 @@ def argsort_gsp(bids: Floats, slots: int, reserve: float) -> tuple[Ints, Floats,
     price = np.where(sold, np.maximum(top[:, 1:], reserve), 0.0)
     winner = np.where(sold, order[:, :slots], -1)
     cost = np.bincount(winner[sold], weights=price[sold], minlength=bids.shape[1])
-    return winner, price, cost
+    return winner, price, cost.astype(float)
 
 
 class OneUser:

@@ -38,7 +38,8 @@ def _table(database: str, url: str, size: Size) -> Table:
         f"Rows into the store, {database}: {size.commits} commits of {size.rows:,} rows (daily), or one of all (bulk); "
         "checks, hash chain and keys counted"
     )
-    lines = [line for table in store_ways.MADE for line in _lines(database, Load(url, table, size.commits, size.rows), size)]
+    loads = [Load(url, table, size.commits, size.rows) for table in store_ways.MADE]
+    lines = [line for load in loads for line in _lines(database, load, size)]
     client = "CPU is the client's alone; the server burns its own." if database == "Postgres" else ""
     return Table.of(title, lines, [client] if client else [])
 

@@ -60,7 +60,7 @@ class Table:
 
     title: str
     header: Sequence[str]
-    cells: list[Sequence[str]]
+    cells: Sequence[Sequence[str]]
     remarks: list[str] = field(default_factory=list)
 
     @staticmethod

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.bench import FLAGSHIP, Bench, flagship_sets, market_of
 from benchmarks.tables import Line, Peer, Table, spelled
-from benchmarks.timing import Took, gaelp, launched, side_by_side
+from benchmarks.timing import Took, Work, gaelp, launched, side_by_side
 
 HEAVY = ("torch", "sqlalchemy", "numpy")
 _COUNTED = "import sys; from gaelp_sim.cli.main import exit_code; code = exit_code({arguments!r}); " \
@@ -59,7 +59,8 @@ def million(bench: Bench) -> Table:
         Line("cost of a person-day, many against few", "x", [cost[size.people_max] / cost[size.people]], (), 1.3, True),
     ]
     remark = f"Person-days: without the start, {spelled(idle.cpu_s, 's')} of CPU (quickstart, one day)."
-    return Table.of(f"Many people, whole process: {size.days} days, log: wins, SQLite, budgets in proportion", lines, [remark])
+    title = f"Many people, whole process: {size.days} days, log: wins, SQLite, budgets in proportion"
+    return Table.of(title, lines, [remark])
 
 
 def epoch(bench: Bench) -> Table:
@@ -67,17 +68,16 @@ def epoch(bench: Bench) -> Table:
     size = bench.size
     sets = [f"days={size.days}"] + ([f"population.people={size.people}"] if size.people < 1_000 else [])
     _warm(bench)
-    taken = side_by_side(size.long_repeats, {
-        str(workers): lambda workers=workers: _run(
-            bench, "many_worlds", sets, ["--worlds", str(size.worlds), "--workers", str(workers)]
-        )
-        for workers in size.workers
-    })
+
+    def with_workers(workers: int) -> Work:
+        return lambda: _run(bench, "many_worlds", sets, ["--worlds", str(size.worlds), "--workers", str(workers)])
+
+    taken = side_by_side(size.long_repeats, {str(workers): with_workers(workers) for workers in size.workers})
     lines = []
     for workers, took in taken.items():
         lines.append(Line(f"workers {workers}: wall", "s", [one.wall_s for one in took], (), 10.0, True))
         lines.append(Line(f"workers {workers}: CPU", "s", [one.cpu_s for one in took]))
-    title = f"An epoch, whole process: {size.worlds} worlds x 1,000 people x {size.days} days, rule policy, log: wins, SQLite"
+    title = f"An epoch, whole process: {size.worlds} worlds x 1,000 people x {size.days} days, rule, log: wins, SQLite"
     return Table.of(title, lines)
 
 

@@ -62,7 +62,7 @@ def test_budgets_grow_with_the_people() -> None:
     """Ten times the people, in proportion: ten times every budget, rivals' too, so the same money a person."""
     shipped = load_scenario("parental_controls")
     larger = load_scenario("parental_controls", market_of(100_000, "wins", scaled=True))
-    assert larger.us.budget.usd_day == 10 * shipped.us.budget.usd_day
+    assert shipped.us.budget.usd_day is not None and larger.us.budget.usd_day == 10 * shipped.us.budget.usd_day
     assert [rival.budget_usd_month for rival in larger.rivals] == [
         None if rival.budget_usd_month is None else 10 * rival.budget_usd_month for rival in shipped.rivals
     ]
