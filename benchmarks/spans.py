@@ -60,7 +60,8 @@ def main(report: str, arguments: list[str]) -> int:
     from gaelp_sim.store import Store
     from gaelp_sim.world.shard import Shard
 
-    _watch(spans, Shard, {"__init__": BIRTH, "advance": HOURS} | dict.fromkeys(("births", "finish", "state", "carry_over"), ROWS))
+    _watch(spans, Shard, {"__init__": BIRTH, "advance": HOURS})
+    _watch(spans, Shard, dict.fromkeys(("births", "finish", "state", "carry_over"), ROWS))
     _watch(spans, Store, dict.fromkeys(("begin_run", "commit", "finish_run", "close"), WRITING))
     Store.open = spans.within(WRITING, Store.open)  # type: ignore[method-assign]
     code: int = exit_code(arguments)
