@@ -29,7 +29,7 @@ lint: $(VENV)/lint.stamp
 	cp -r cli build/house/gaelp_sim/cli && cp -r migrations build/house/gaelp_sim/migrations
 	cd build/house && ../../$(BIN)/mypy --cache-dir ../mypy -p gaelp_sim
 
-bench: $(VENV)/test.stamp
+bench: $(VENV)/test.stamp postgres
 	$(BIN)/python -m benchmarks
 
 # Fewer: make crash GAELP_KILLS=30 GAELP_FAULTS=25 GAELP_OUTAGES=6
