@@ -11,7 +11,7 @@ from benchmarks.stand_ins import argsort_gsp, one_auction_at_a_time, one_user_at
 from benchmarks.tables import Line, Peer, Table
 from benchmarks.timing import Took, Work, side_by_side, timed
 from gaelp_sim.events import Column, Ints
-from gaelp_sim.market.auction import Rules, clear, full_quality
+from gaelp_sim.market.auction import Offers, Rules, clear, full_quality
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.world.shard import Shard, Tables, Task
@@ -115,7 +115,7 @@ def _cores(count: int) -> dict[str, Work]:
     floats = bids.T.astype(float)
 
     def ours() -> Ints:
-        cleared = clear(bids, quality, channel, rules, luck)
+        cleared = clear(Offers(bids, quality, channel, luck), rules)
         sold = cleared.winner >= 0
         return _costs(cleared.winner[sold], cleared.price_micros[sold])
 

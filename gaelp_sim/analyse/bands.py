@@ -37,11 +37,11 @@ BANDS = (
     Band("CTR display", 0.0004, 0.0034, "measured in public bid logs", 500),
     Band("CTR video", 0.001, 0.005, "chosen: the scenario's own rates by stage", 500),
     Band(
-        "CTR retarget", 0.004, 0.012, "published .7-1.0 % (weak); chosen down to .4: a little low in the model measured", 500
+        "CTR retarget", 0.004, 0.012, "published .7-1.0 % (weak); chosen down to .4, a little low in the model", 500
     ),
     Band("CTR e-mail", 0.02, 0.05, "published, weak: 2-5 %", 500),
     Band(
-        "CPC search", 4.2, 11.0, "published, weak: a mean of 4.2-5.3; chosen: 6-11 as measured in the model", 100, PRICE_NOTE
+        "CPC search", 4.2, 11.0, "published, weak: a mean of 4.2-5.3; chosen: 6-11 as in the model", 100, PRICE_NOTE
     ),
     Band("CPM social", 9.9, 15.4, "published, weak: 11-14, market noise 10 %", 500, NOISE_NOTE),
     Band("CPM display", 2.5, 4.6, "chosen: measured 3.4-4.2 in the model, market noise 10 %", 500, NOISE_NOTE),

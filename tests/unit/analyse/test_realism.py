@@ -60,7 +60,8 @@ def by_hand() -> StoredRun:
 
 @pytest.mark.parametrize(("quantity", "value", "count"), [
     ("CTR search", 2 / 3, 3), ("CPC search", 4.0, 2), ("CTR video", 0.0, 2), ("CPM video", 15.0, 2),
-    ("CPM social", 12.0, 1), ("CTR e-mail", 1.0, 1), ("win rate", 5 / 15, 15), ("opportunities per person-day", 15 / (5 * DAYS), 15),
+    ("CPM social", 12.0, 1), ("CTR e-mail", 1.0, 1),
+    ("win rate", 5 / 15, 15), ("opportunities per person-day", 15 / (5 * DAYS), 15),
     ("won impressions per converter, median", 2.0, 2), ("interactions per converter, mean", 2.0, 2),
     ("converters without an interaction", 1 / 3, 3), ("first touch to sale, median days", 6.0, 2),
     ("first interaction to sale, median days", 6.0, 2), ("sales by crisis parents", 1 / 3, 3),
