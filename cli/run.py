@@ -73,6 +73,8 @@ def run(settings: Settings, /, **given: Any) -> None:
     with watching(settings, watch=options.watch) as on_progress:
         summary = library.simulated(request, on_progress=on_progress)
     _print_summary(summary.as_json(), settings)
+    for number, person in enumerate(request.scenario.script):
+        say(settings, f"scripted: {person.name} is person {request.scenario.population.people + number}")
 
 
 @click.command(cls=GaelpCommand)

@@ -101,20 +101,35 @@ def born(draws: Draws, scenario: Scenario, world: int, cells: range) -> People:
     """The people of some cells of a world as they stand at the start; `unit` counts from the first of these cells."""
     household = household_of(draws, scenario, world)
     cell = cell_of(household, scenario.cells)
+    household, cell = _with_scripted(household, cell, scenario)
     person = np.flatnonzero((cell >= cells.start) & (cell < cells.stop))
     words = draws.words(Purpose.PERSON_START, world, person, 0)
     segment = _pick(words[0], np.array([part.share for part in scenario.population.segments]))
     stage = np.zeros(len(person), dtype=np.int8)
+    names = [part.name for part in scenario.population.segments]
     for code, part in enumerate(scenario.population.segments):
         rows = segment == code
         stage[rows] = _pick(words[1][rows], by_stage(part.start)[:4])
     owned = _owned(scenario, words[2])
+    for number, scripted in enumerate(scenario.script):
+        here = person == scenario.population.people + number
+        segment[here], stage[here] = names.index(scripted.segment), Stage.UNAWARE
+        owned[here] = sum(1 << kind for kind in {DeviceKind[event.device.upper()] for event in scripted.events})
     blank = _blank(len(person))
     blank.update(
         unit=(cell[person] - cells.start).astype(np.int32), world=np.full(len(person), world), person=person,
         household=household[person], segment=segment, segment_at_start=segment.copy(), stage=stage, owned=owned,
     )
     return People(**blank)
+
+
+def _with_scripted(
+    household: NDArray[np.int32], cell: NDArray[np.int32], scenario: Scenario
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Scripted people come after the others, each in a home of their own, in the last cell."""
+    scripted = np.arange(len(scenario.script), dtype=np.int32)
+    homes = np.concatenate([household, household[-1] + 1 + scripted])
+    return homes, np.concatenate([cell, np.full(len(scripted), scenario.cells - 1, dtype=np.int32)])
 
 
 def joined(parts: list[People]) -> People:

@@ -19,7 +19,7 @@ from gaelp_sim.draws import Draws, Purpose, Who, Words
 from gaelp_sim.events import Floats, Ints, Proposals
 from gaelp_sim.population.kinds import Kinds
 from gaelp_sim.population.people import People
-from gaelp_sim.scenario.schema import Curves
+from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 _COUNT_MAX = 40
@@ -46,15 +46,18 @@ class Proposer:
     draws: Draws
     kinds: Kinds
     hour_table: NDArray[np.uint8]
+    natural: int
+    """People with lower numbers have proposals; those above are scripted"""
 
     @staticmethod
-    def of(draws: Draws, kinds: Kinds, curves: Curves, utc_offset_hours: int) -> Proposer:
+    def of(draws: Draws, kinds: Kinds, scenario: Scenario) -> Proposer:
         """Compile the hour curve into a table of 2**16 equally likely entries, in UTC hours."""
-        local = np.array(curves.hour)
-        utc = local[(np.arange(HOURS_PER_DAY) + utc_offset_hours) % HOURS_PER_DAY]
+        local = np.array(scenario.curves.hour)
+        utc = local[(np.arange(HOURS_PER_DAY) + scenario.utc_offset_hours) % HOURS_PER_DAY]
         edges = np.cumsum(utc)[:-1] / utc.sum()
         entries = (np.arange(2**_HOUR_TABLE_BITS) + 0.5) / 2**_HOUR_TABLE_BITS
-        return Proposer(draws, kinds, np.searchsorted(edges, entries, side="right").astype(np.uint8))
+        table = np.searchsorted(edges, entries, side="right").astype(np.uint8)
+        return Proposer(draws, kinds, table, scenario.population.people)
 
     def layer(self, *, active: bool) -> Layer:
         """The quiet layer, or the active one on top of it."""
@@ -163,9 +166,9 @@ def plan_day(proposer: Proposer, people: People, day: int, traffic: Floats) -> D
 
     A quiet person can become active today only through a quiet proposal, so those without one are left out.
     """
-    everyone = np.arange(people.size)
+    everyone = np.flatnonzero(people.person < proposer.natural)
     quiet = proposer.propose(people, everyone, day, traffic, active=False)
-    needed = people.needs_active_layer()
+    needed = people.needs_active_layer() & (people.person < proposer.natural)
     needed[quiet.row] = True
     active = proposer.propose(people, np.flatnonzero(needed), day, traffic, active=True)
     both = concatenated([quiet, active])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gaelp_sim.scenario.problems import Path, Problem, unknown_name
 from gaelp_sim.scenario.scalars import shown
 from gaelp_sim.scenario.schema import Scenario, ScriptEvent, ScriptPerson
+from gaelp_sim.units import HOURS_PER_DAY
 
 ALWAYS = frozenset({"day", "hour", "minute", "kind", "note", "device", "stage"})
 KEYS_BY_KIND = {
@@ -27,17 +28,20 @@ def script_problems(scenario: Scenario) -> Iterator[Problem]:
         here: Path = ("script", position)
         if person.segment not in segments:
             yield unknown_name((*here, "segment"), person.segment, segments, kind="segment")
-        yield from _times(here, person, scenario.days)
+        yield from _times(here, person, scenario)
         for at, event in enumerate(person.events):
             yield from _event((*here, "events", at), event, scenario)
 
 
-def _times(here: Path, person: ScriptPerson, days: int) -> Iterator[Problem]:
-    last = (0, 0, 0)
+def _times(here: Path, person: ScriptPerson, scenario: Scenario) -> Iterator[Problem]:
+    last, days, offset = (0, 0, 0), scenario.days, scenario.utc_offset_hours
     for at, event in enumerate(person.events):
         moment = (event.day, event.hour, event.minute)
         if event.day > days:
             yield Problem((*here, "events", at, "day"), f"day {event.day} is after the run's last day, {days} (see `days`)")
+        elif not 0 <= (event.day - 1) * HOURS_PER_DAY + event.hour - offset < days * HOURS_PER_DAY:
+            outside = f"{event.hour} o'clock here lies outside the run, whose days are UTC (see `utc_offset_hours`)"
+            yield Problem((*here, "events", at, "hour"), outside)
         if moment < last:
             yield Problem((*here, "events", at, "day"), "the moment is earlier than the one before it; write them in order")
         last = moment

@@ -22,7 +22,7 @@ _NOT_ENTERED, _LOST, _WON, _DROPPED = (
         DecisionStatus.NOT_ENTERED, DecisionStatus.LOST, DecisionStatus.WON, DecisionStatus.DROPPED_BUDGET
     )
 )
-_NOTED = (
+NOTED = (
     "row", "slot", "second", "channel", "signal", "device", "clearing_order", "level", "creative", "bid_micros", "status",
     "price_micros", "charge_micros", "top_price_micros", "on_list", "unit", "at",
 )
@@ -61,9 +61,18 @@ def log_decisions(
     model, one = stack.model, slots.opportunities
     place = _Place(one.row, slots.memory_slot, one.second, one.channel, one.signal, one.device, one.unit)
     options = (stack.people.on_list, model.campaign_of_channel, place_in_unit(one.unit, stack.units))
-    noted = Block(_NOTED, _noted(place, decided, options, model.scenario.log == "all"))
-    if not noted.rows.shape[1]:
-        return
+    noted = _noted(place, decided, options, model.scenario.log == "all")
+    if noted.shape[1]:
+        note(stack, (hour, number), noted, propensity)
+
+
+def note(stack: Stack, when: tuple[int, int], rows: Ints, propensity: Floats) -> None:
+    """Keep decisions of (hour, round), `NOTED` by n, with what we remember of the users at this moment.
+
+    propensity: (n,) or longer; the rows' last column points into it
+    """
+    hour, number = when
+    noted = Block(NOTED, rows)
     table = noted.table()
     stack.log.add_block("decided", noted)
     stack.log.add("decided", {
@@ -77,7 +86,7 @@ def log_decisions(
 def _noted(place: _Place, decided: Decided, options: tuple[Bools, Codes, Ints], everything: bool) -> Ints:
     on_list, campaign, order = options
     spent = decided.spent
-    noted, count = np.empty((len(_NOTED), len(place.row)), dtype=np.int64), 0
+    noted, count = np.empty((len(NOTED), len(place.row)), dtype=np.int64), 0
     for i in range(len(place.row)):
         price, charge, won = 0, 0, False
         for slot in range(len(spent.winner)):

@@ -9,6 +9,7 @@ from gaelp_sim.world.journeys import sweep_lost
 from gaelp_sim.world.model import traffic_of
 from gaelp_sim.world.moves import play_moves
 from gaelp_sim.world.rounds import play_rounds
+from gaelp_sim.world.script import play_script
 from gaelp_sim.world.stack import Stack
 
 
@@ -25,6 +26,8 @@ def run_hour(stack: Stack, hour: int, orders: Orders) -> Report:
     proposals = stack.plan.of_hour(hour_of_day)
     play_rounds(stack, hour, proposals)
     play_moves(stack, proposals)
+    if stack.model.scenario.script:
+        play_script(stack, hour)
     if hour_of_day == HOURS_PER_DAY - 1:
         sweep_lost(stack, (hour + 1) * SECONDS_PER_HOUR)
     return stack.report()

@@ -114,7 +114,7 @@ def model_of(scenario: Scenario, seed: int, us: Bidder | None = None) -> Model:
     utc = np.roll(local, -scenario.utc_offset_hours)
     return Model(
         scenario, draws, kinds,
-        Proposer.of(draws, kinds, scenario.curves, scenario.utc_offset_hours),
+        Proposer.of(draws, kinds, scenario),
         chain_of(scenario), Effects.of(scenario), Sales.of(scenario), Rules.of(scenario), accounts_of(scenario),
         Beliefs.of(scenario),
         us or RulePolicy.of(scenario), rivals, Panel.of(rivals) if rivals else None,

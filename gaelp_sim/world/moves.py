@@ -117,7 +117,7 @@ def turn_crisis(stack: Stack, rows: Ints, second: Ints, kind: TriggerKind) -> No
     people = stack.people
     new = people.segment[rows] != crisis
     rows, second = rows[new], second[new]
-    _log_trigger(stack, rows, second, kind, np.full(len(rows), crisis))
+    log_trigger(stack, rows, second, kind, np.full(len(rows), crisis))
     people.segment[rows] = crisis
     people.crisis_s[rows] = second
 
@@ -125,11 +125,12 @@ def turn_crisis(stack: Stack, rows: Ints, second: Ints, kind: TriggerKind) -> No
 def _drift(stack: Stack, rows: Ints, second: Ints) -> None:
     people = stack.people
     target = stack.model.drift_to[people.segment[rows]]
-    _log_trigger(stack, rows, second, TriggerKind.SEGMENT_DRIFT, target)
+    log_trigger(stack, rows, second, TriggerKind.SEGMENT_DRIFT, target)
     people.segment[rows] = target
 
 
-def _log_trigger(stack: Stack, rows: Ints, second: Ints, kind: TriggerKind, target: Column) -> None:
+def log_trigger(stack: Stack, rows: Ints, second: Ints, kind: TriggerKind, target: Column) -> None:
+    """Write down that people are about to change to the `target` segment."""
     people, n = stack.people, len(rows)
     if n:
         stack.log.add("trigger_event", {
@@ -224,7 +225,8 @@ def strike_world(stack: Stack, unit: int, number: int, second: int) -> None:
     people, crisis = stack.people, stack.model.scenario.crises[number]
     names = [segment.name for segment in stack.model.scenario.population.segments]
     masked = np.isin(people.segment, [names.index(name) for name in crisis.segments])
-    rows = np.flatnonzero(masked & (people.unit == unit) & (people.stage != Stage.CONVERTED))
+    natural = people.person < stack.model.scenario.population.people
+    rows = np.flatnonzero(masked & natural & (people.unit == unit) & (people.stage != Stage.CONVERTED))
     words = stack.model.draws.words(Purpose.CRISIS_TURN, people.world[rows], people.person[rows], second, number)
     rows = rows[uniform(words[0]) < crisis.turns_crisis]
     turn_crisis(stack, rows, full(len(rows), second), TriggerKind.CRISIS_WORLD)

@@ -114,10 +114,10 @@ def _count(stack: Stack, hour: int, slots: Slots, cleared: Cleared) -> None:
     base = np.maximum(model.market_price_micros[opportunities.signal], 1)
     _add_up(_Sums(stack.spent_micros, stack.statistics), _Sold(unit, channel, base, cleared.wanted), spent)
     where = _Where(stack.unit_world_id[unit], channel, model.rules.slots, hour)
-    stack.log.add_block("outcome", Block(_OUTCOME, _outcomes(where, spent)))
+    stack.log.add_block("outcome", Block(OUTCOME, _outcomes(where, spent)))
 
 
-_OUTCOME = ("world_id", "hour", "channel", "advertiser", "price_micros", "charge_micros", "clicked")
+OUTCOME = ("world_id", "hour", "channel", "advertiser", "price_micros", "charge_micros", "clicked")
 
 
 class _Where(NamedTuple):
@@ -132,8 +132,8 @@ class _Where(NamedTuple):
 
 @compiled
 def _outcomes(where: _Where, spent: Spent) -> Ints:
-    """How each slot of a round ended, `_OUTCOME` by slots."""
-    outcomes, count = np.empty((len(_OUTCOME), spent.winner.size), dtype=np.int64), 0
+    """How each slot of a round ended, `OUTCOME` by slots."""
+    outcomes, count = np.empty((len(OUTCOME), spent.winner.size), dtype=np.int64), 0
     for i in range(len(where.channel)):
         for slot in range(where.slots[where.channel[i]]):
             outcomes[0, count], outcomes[1, count], outcomes[2, count] = where.world_id[i], where.hour, where.channel[i]

@@ -26,7 +26,7 @@ def read_levels(stack: Stack, rows: Ints, second: Ints, luck: Words) -> Column:
 
 def decide_by_hazard(stack: Stack, rows: Ints, second: Ints) -> None:
     """People in INTENT decide to buy, and pick their advertiser by goodwill."""
-    luck = _sale_words(stack, rows, second)
+    luck = sale_words(stack, rows, second)
     moment = stack.moment(rows, second)
     level = read_levels(stack, rows, moment, luck[4:6])
     last_rival = stack.people.last_rival[rows]
@@ -39,11 +39,11 @@ def decide_on_click(stack: Stack, rows: Ints, second: Ints) -> None:
     undecided = stack.people.decided_s[rows] < 0
     rows, second = rows[undecided], second[undecided]
     if len(rows):
-        luck = _sale_words(stack, rows, second)
+        luck = sale_words(stack, rows, second)
         _decide(stack, _Decision(rows, second, np.zeros(len(rows), dtype=np.int64), int(ConversionVia.CLICK)), luck)
 
 
-def _sale_words(stack: Stack, rows: Ints, second: Ints) -> Words:
+def sale_words(stack: Stack, rows: Ints, second: Ints) -> Words:
     """Eight words a sale: brand, lag, report, -, decay, decay, order, order."""
     return stack.model.draws.blocks(Purpose.SALE, stack.who(rows, second), slots=2)
 
@@ -57,7 +57,7 @@ class _Decision(NamedTuple):
     via: int
 
 
-class _Sold(NamedTuple):
+class Sold(NamedTuple):
     """What is known of each sale as soon as it is decided; times since the root run's start."""
 
     row: Ints
@@ -78,8 +78,13 @@ class _Sold(NamedTuple):
 
 
 def _decide(stack: Stack, decision: _Decision, luck: Words) -> None:
-    model, start_s = stack.model, stack.model.start_s
-    sold = _sold(stack.people, decision, (model.sales, deadline_of(model)), luck, stack.first_seen_s)
+    model = stack.model
+    book(stack, _sold(stack.people, decision, (model.sales, deadline_of(model)), luck, stack.first_seen_s))
+
+
+def book(stack: Stack, sold: Sold) -> None:
+    """Take sales down as decided: they are pending until paid and reported."""
+    start_s = stack.model.start_s
     if not len(sold.row):
         return
     columns = sold._asdict()
@@ -93,7 +98,7 @@ def _decide(stack: Stack, decision: _Decision, luck: Words) -> None:
 @compiled
 def _sold(
     people: People, decision: _Decision, rules: tuple[Sales, Deadline], luck: Words, first_seen_s: Ints
-) -> _Sold:
+) -> Sold:
     sales, deadline = rules
     rows = np.zeros((14, len(decision.rows)), dtype=np.int64)
     found = 0
@@ -115,7 +120,7 @@ def _sold(
         rows[10, found], rows[11, found] = people.device[row], people.journey[row]
         rows[12, found], rows[13, found] = people.status[row] == _LOST or silent, touched
         found += 1
-    return _Sold(
+    return Sold(
         rows[0, :found], rows[1, :found], rows[2, :found], rows[3, :found], rows[4, :found], rows[5, :found],
         rows[6, :found], rows[7, :found], rows[8, :found], rows[9, :found], rows[10, :found], rows[11, :found],
         rows[12, :found], rows[13, :found],

@@ -97,7 +97,9 @@ def _people_of(model: Model, place: Place, state: State) -> tuple[Ints, People]:
     cell = np.zeros(len(world), dtype=np.int64)
     for number in place.worlds:
         here = np.flatnonzero(world == number)
-        cell[here] = cell_of(state["people.household"][here], cells)
+        natural = here[state["people.person"][here] < model.scenario.population.people]
+        cell[here] = cells - 1  # where scripted people live
+        cell[natural] = cell_of(state["people.household"][natural], cells)
     keep = (world >= place.worlds.start) & (world < place.worlds.stop)
     rows = np.flatnonzero(keep & (cell >= place.cells.start) & (cell < place.cells.stop))
     columns = _part(state, "people", rows)
