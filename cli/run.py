@@ -33,6 +33,7 @@ class RunOptions:
     workers: int
     continue_ref: str | None
     label: str
+    incremental: bool
     watch: bool
     dry_run: bool
 
@@ -50,6 +51,7 @@ class RunOptions:
 )
 @click.option("--continue", "continue_ref", type=RunRef(), metavar="RUN", help="Go on with a finished run's people.")
 @click.option("--name", "label", default="", metavar="TEXT", help="A label to find the run by.  [default: none]")
+@click.option("--incremental", is_flag=True, help="Also simulate the world without our ads: the third CAC.")
 @click.option("--watch", is_flag=True, help="Print a line per simulated day.")
 @click.option("--dry-run", is_flag=True, help="Tell rows, disk and time it would take; write nothing.")
 @click.pass_obj
@@ -116,6 +118,7 @@ def _request(options: RunOptions, settings: Settings) -> Any:
         policy=options.policy,
         continue_ref=options.continue_ref,
         label=options.label,
+        incremental=options.incremental,
     )
 
 

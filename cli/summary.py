@@ -20,7 +20,7 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
         _line("conversions", _sales(summary, due)),
         _line("CAC blended", _cac(summary["cac_usd"], so_far)),
         _line("CAC paid", _cac(summary["cac_paid_usd"], so_far)),
-        _line("CAC incremental", _incremental(summary["cac_incremental_usd"], so_far)),
+        _line("CAC incremental", _incremental(summary, so_far)),
         _line("took", f"{summary['seconds']:.1f} s"),
     ]
 
@@ -90,7 +90,9 @@ def _cac(amount: float | None, so_far: str) -> str:
     return NOT_KNOWN if amount is None else _usd(amount) + so_far
 
 
-def _incremental(amount: float | None, so_far: str) -> str:
-    if amount is None:
-        return "not measured (it takes the same world without our ads)"
-    return _usd(amount) + so_far
+def _incremental(summary: Mapping[str, Any], so_far: str) -> str:
+    amount, organic = summary["cac_incremental_usd"], summary.get("conversions_without_ads")
+    if organic is None:
+        return "not measured (--incremental also simulates the world without our ads)"
+    told = f"({organic:,} of our sales would have come without ads)"
+    return f"{'none' if amount is None else _usd(amount) + so_far} {told}"

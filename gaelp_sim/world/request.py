@@ -23,6 +23,8 @@ class RunRequest:
     policy: str | None = None
     continue_ref: str | None = None
     label: str = ""
+    incremental: bool = False
+    """Also simulate the same worlds without our ads, for the incremental CAC"""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class RunSummary:
     """A finished run's figures; conversions and CACs count our sales decided in the run's hours.
 
     cac_usd is spend / all our conversions; cac_paid_usd is spend / our conversions of people with a touch of ours;
-    cac_incremental_usd needs the world without our ads and is null until that has been simulated.
+    cac_incremental_usd is spend / (our conversions - those without our ads, same luck); it needs `incremental`, and is
+    null without it, or where our ads brought nothing.
     """
 
     run_id: str
@@ -67,6 +70,7 @@ class RunSummary:
     cac_incremental_usd: float | None
     win_rate: float | None
     seconds: float
+    conversions_without_ads: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The figures by name."""

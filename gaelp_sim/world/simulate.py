@@ -6,9 +6,10 @@ import platform
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -32,6 +33,7 @@ from gaelp_sim.world.snapshot import pack, unpack
 from gaelp_sim.world.stack import Place
 from gaelp_sim.world.state import State
 from gaelp_sim.world.tally import Tally
+from gaelp_sim.world.twin import sales_without_ads
 
 STATE_EVERY_DAYS = 10
 """A state is stored with every tenth day's commit and with the last; resuming replays the days since, which costs less
@@ -51,6 +53,8 @@ class Writing:
     tally: Tally
     on_progress: OnProgress
     began_s: float
+    without_ads: Callable[[], int] | None = None
+    """Counts the sales of the same worlds without our ads, where they are asked for"""
 
     @property
     def first_hour(self) -> int:
@@ -75,7 +79,11 @@ def run(request: RunRequest, on_progress: OnProgress = ignore) -> RunSummary:
         executor = executor_of(task, request.workers)
         try:
             begun = store.begin_run(record, model_of(scenario, record.seed).names())
-            writing = Writing(store, begun, scenario, executor, Tally(), on_progress, began_s)
+            without_ads = partial(sales_without_ads, task, record.end_hour, request.workers)
+            writing = Writing(
+                store, begun, scenario, executor, Tally(), on_progress, began_s,
+                without_ads if request.incremental else None,
+            )
             with _resumable(begun):
                 return _write(writing, begun.start_hour)
         finally:
@@ -294,12 +302,13 @@ def _join_table(pieces: list[Table]) -> Table:
 
 def _summary(writing: Writing) -> RunSummary:
     record, tally = writing.run, writing.tally
+    organic = writing.without_ads() if writing.without_ads else None
     return RunSummary(
         record.run_id, record.scenario_name, record.seed, record.worlds, record.people, record.days,
         1 + len(writing.scenario.rivals), tally.opportunities, tally.decisions, tally.touchpoints, tally.conversions,
         tally.conversions_paid, tally.rival_conversions, tally.reports_due, from_micros(tally.spend_micros),
-        from_micros(tally.revenue_micros), tally.cac_usd(), tally.cac_paid_usd(), None, tally.win_rate(),
-        time.perf_counter() - writing.began_s,
+        from_micros(tally.revenue_micros), tally.cac_usd(), tally.cac_paid_usd(), tally.cac_incremental_usd(organic),
+        tally.win_rate(), time.perf_counter() - writing.began_s, organic,
     )
 
 

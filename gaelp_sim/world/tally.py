@@ -61,6 +61,12 @@ class Tally:
         """Spend per sale of ours to people whom a touch of ours had reached."""
         return from_micros(self.spend_micros) / self.conversions_paid if self.conversions_paid else None
 
+    def cac_incremental_usd(self, sales_without_ads: int | None) -> float | None:
+        """Spend per sale that would not have come without our ads; None where unknown or where there is none."""
+        if sales_without_ads is None or self.conversions <= sales_without_ads:
+            return None
+        return from_micros(self.spend_micros) / (self.conversions - sales_without_ads)
+
     def win_rate(self) -> float | None:
         """Share of opportunities that we won."""
         return self.wins / self.opportunities if self.opportunities else None

@@ -44,20 +44,21 @@ def test_summary_in_plain_words() -> None:
         "  conversions      321 ours (7 not yet reported), 1,204 of rivals",
         "  CAC blended      $38.46 so far",
         "  CAC paid         $91.20 so far",
-        "  CAC incremental  not measured (it takes the same world without our ads)",
+        "  CAC incremental  not measured (--incremental also simulates the world without our ads)",
         "  took             1.8 s",
     ]
 
 
 def test_summary_once_all_is_reported() -> None:
     """Nothing is "so far" when no report is due, and a CAC without a sale is not known."""
-    lines = summary_lines({**SUMMARY, "reports_due": 0, "cac_usd": None, "cac_incremental_usd": 120.0, "worlds": 4})
+    lines = summary_lines({**SUMMARY, "reports_due": 0, "cac_usd": None, "cac_incremental_usd": 120.0,
+                           "conversions_without_ads": 35, "worlds": 4})
     assert lines[0].endswith("4 worlds, 6 bidders, seed 1")
     assert lines[4:8] == [
         "  conversions      321 ours, 1,204 of rivals",
         "  CAC blended      not known (no such sale yet)",
         "  CAC paid         $91.20",
-        "  CAC incremental  $120.00",
+        "  CAC incremental  $120.00 (35 of our sales would have come without ads)",
     ]
 
 
