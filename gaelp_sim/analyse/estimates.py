@@ -27,7 +27,7 @@ def share(hits: int, count: int) -> Estimate:
 
     Source: Wilson (1927).
     >>> share(5, 10)
-    Estimate(value=0.5, low=0.2365930905125641, high=0.7634069094874359, count=10)
+    Estimate(value=0.5, low=0.2365930890114794, high=0.7634069109885206, count=10)
     """
     if not count:
         return Estimate(0.0, 0.0, 1.0, 0)
