@@ -77,7 +77,7 @@ def test_faults_are_caught(fault: str, scenario: Scenario) -> None:
 
 
 def test_propensities_are_the_frequencies(scenario: Scenario) -> None:
-    """Over all luck, each (level, creative) of the default policy comes up as often as its propensity says; they sum to 1."""
+    """Over all luck, each (level, creative) of the default policy comes up as often as its propensity says."""
     rule, n = RulePolicy.of(scenario), 2**16
     words = (np.arange(n, dtype=np.uint32) << np.uint32(16)) + np.uint32(2**15)
     one = opportunities(scenario, 1)
