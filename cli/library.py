@@ -123,6 +123,7 @@ def _run_fields(run: RunRecord) -> Record:
         "engine_version": run.engine_version,
         "python_version": run.python_version,
         "numpy_version": run.numpy_version,
+        "numba_version": run.numba_version,
         "cpu_features": run.cpu_features,
         "created_at": run.created_at,
         "finished_at": run.finished_at,

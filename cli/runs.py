@@ -13,7 +13,9 @@ from gaelp_sim.errors import UsageError
 LIST_COLUMNS = (
     "run_id", "label", "scenario", "status", "seed", "worlds", "people", "days", "spend_usd", "cac_usd", "created_at",
 )
-PROVENANCE = ("overrides", "scenario_hash", "engine_version", "python_version", "numpy_version", "cpu_features")
+PROVENANCE = (
+    "overrides", "scenario_hash", "engine_version", "python_version", "numpy_version", "numba_version", "cpu_features",
+)
 """Told by `compare` only where the runs differ in it."""
 
 

@@ -40,6 +40,7 @@ class RunRecord:
     engine_version: str = ""
     python_version: str = ""
     numpy_version: str = ""
+    numba_version: str = ""
     torch_version: str = ""
     cpu_features: str = ""
     created_at: str = ""

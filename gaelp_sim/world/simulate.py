@@ -165,8 +165,15 @@ def _record(request: RunRequest, scenario: Scenario, policy: str, parent: RunRec
         cells=scenario.cells, log=scenario.log, policy=policy, currency=scenario.currency,
         parent_run_key=parent.run_key if parent else -1, root_run_key=parent.root_run_key if parent else -1,
         engine_version=__version__, python_version=platform.python_version(), numpy_version=np.__version__,
-        torch_version="", cpu_features=cpu_features(),
+        numba_version=numba_version(), torch_version="", cpu_features=cpu_features(),
     )
+
+
+def numba_version() -> str:
+    """The version of the compiler of the hour's loops, and of the C library whose exp and log they call."""
+    import numba
+
+    return f"{numba.__version__}, {' '.join(platform.libc_ver())}".strip()
 
 
 def cpu_features() -> str:
