@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from typing import Any
 
 import numpy as np
 
-from gaelp_sim.errors import UsageError
-from gaelp_sim.market.bidder import Bidder
+from gaelp_sim.errors import BidderError, UsageError
+from gaelp_sim.events import Bids, Opportunities, Outcomes, Statistics
+from gaelp_sim.market.bidder import Bidder, Moment
 from gaelp_sim.market.rule_policy import RulePolicy
 from gaelp_sim.scenario.schema import Scenario
 
@@ -36,15 +38,49 @@ def policy_named(name: str, scenario: Scenario) -> Bidder:
     if ":" in name:
         return _outsider(name, scenario)
     near = get_close_matches(name, _REGISTRY, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(_REGISTRY))}"
-    raise UsageError(f"--policy {name}: no such policy; {hint} An own one is named module:Class.")
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(_REGISTRY))}."
+    raise UsageError(f"--policy {name}: no such policy; {hint} Your own is named module:Class.")
 
 
 def _outsider(name: str, scenario: Scenario) -> Bidder:
     module, _, attribute = name.partition(":")
     try:
         made = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise UsageError(f"--policy {name}: {error}; give module:Class with the module on PYTHONPATH.") from error
-    bidder: Bidder = made.of(scenario) if hasattr(made, "of") else made(scenario)
-    return bidder
+        bidder = made.of(scenario) if hasattr(made, "of") else made(scenario)
+    except Exception as error:  # whatever an outsider's module raises is the outsider's to mend
+        raise UsageError(
+            f"--policy {name}: {type(error).__name__}: {error}; give module:Class with the module on PYTHONPATH; "
+            "the class takes the scenario, or has a static method `of` that does."
+        ) from error
+    missing = [verb for verb in ("bid", "observe", "update") if not callable(getattr(bidder, verb, None))]
+    if missing:
+        raise UsageError(f"--policy {name}: it has no {', '.join(missing)}; a bidder needs bid, observe and update.")
+    return _Guarded(name, bidder)
+
+
+@dataclass(frozen=True)
+class _Guarded:
+    """An outsider's bidder: what it raises is told in its name."""
+
+    name: str
+    bidder: Bidder
+
+    def bid(self, opportunities: Opportunities, moment: Moment) -> Bids:
+        """Its bids, or a BidderError."""
+        try:
+            return self.bidder.bid(opportunities, moment)
+        except BidderError:
+            raise
+        except Exception as error:
+            raise BidderError(f"bidder {self.name}: bid raised {type(error).__name__}: {error}") from error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.bidder, name)
+
+    def observe(self, opportunities: Opportunities, outcomes: Outcomes) -> Statistics:
+        """Passed on."""
+        return self.bidder.observe(opportunities, outcomes)
+
+    def update(self, statistics: Statistics) -> None:
+        """Passed on."""
+        self.bidder.update(statistics)

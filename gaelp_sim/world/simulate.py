@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gaelp_sim import __version__
-from gaelp_sim.errors import InterruptedRunError, StoreBusyError, UsageError
+from gaelp_sim.errors import BidderError, InterruptedRunError, StoreBusyError, UsageError
 from gaelp_sim.scenario.loading import parse_scenario
 from gaelp_sim.scenario.resolved import resolved_text, scenario_hash
 from gaelp_sim.scenario.schema import Scenario
@@ -84,7 +84,7 @@ def run(request: RunRequest, on_progress: OnProgress = ignore) -> RunSummary:
                 store, begun, scenario, executor, Tally(), on_progress, began_s,
                 without_ads if request.incremental else None,
             )
-            with _resumable(begun):
+            with _resumable(store, begun):
                 return _write(writing, begun.start_hour)
         finally:
             executor.close()
@@ -117,7 +117,7 @@ def resume(db_url: str, run_ref: str, workers: int = 1, on_progress: OnProgress 
         task = Task(scenario, record.seed, record.policy, Place(range(0), range(0)), from_hour, state)
         executor = executor_of(task, workers)
         try:
-            with _resumable(record):
+            with _resumable(store, record):
                 executor.advance(done)
                 executor.ask("recall", *_stored_touches(store, record, from_hour, done))
                 writing = Writing(store, record, scenario, executor, _stored_tally(store, record), on_progress, began_s)
@@ -327,12 +327,18 @@ def stored_summary(record: RunRecord) -> RunSummary:
 
 
 @contextmanager
-def _resumable(record: RunRecord) -> Iterator[None]:
-    """Tell how to go on where a run ends between two commit points: interrupted at once, or a worker process died."""
+def _resumable(store: Store, record: RunRecord) -> Iterator[None]:
+    """Tell how to go on where a run ends between two commit points: interrupted at once, or a worker process died.
+
+    A run that its own bidder or script stops is FAILED: it would stop there again.
+    """
     try:
         yield
     except KeyboardInterrupt as stop:
         raise InterruptedRunError(f"interrupted at once; no commit is lost: gaelp resume {record.run_id}") from stop
+    except (BidderError, UsageError):
+        store.finish_run(record, "FAILED", {})
+        raise
     except LostWorkerError as error:
         raise StoreBusyError(f"a worker process died; no commit is lost; next: gaelp resume {record.run_id}") from error
 
