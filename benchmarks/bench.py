@@ -32,7 +32,7 @@ class Size:
     commits: int = 5
     store_repeats: int = 3
     """of each way to write rows"""
-    peer_rows_max: int = 100_000
+    peer_rows_max: int = 50_000
     """the slow peers of the store write no more"""
     peer_steps: int = 20_000
     """of loops that take one thing at a time"""
