@@ -36,7 +36,7 @@ def postgres_server(settings: str = FORGETFUL) -> Iterator[str]:
         import psycopg  # noqa: F401
     except ImportError as error:
         raise NoPostgresError("psycopg is not installed") from error
-    folder = _server_binaries()
+    folder = server_binaries()
     if folder is None:
         raise NoPostgresError("no Postgres: set GAELP_TEST_PG_URL, or install its server (initdb, pg_ctl)")
     if os.geteuid() == 0 and not _has_user("postgres"):
@@ -68,17 +68,17 @@ def _own_server(binaries: Path, home: Path, settings: str) -> Iterator[str]:
     if os.geteuid() == 0:
         shutil.chown(home, "postgres", "postgres")  # the server refuses to run as root
     port = _free_port()
-    _as_server(binaries / "initdb", "-D", home / "data", "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8",
+    as_server(binaries / "initdb", "-D", home / "data", "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8",
                "--locale=C")
     where = f"-p {port} -k {home} -c listen_addresses='' {settings}"
-    _as_server(binaries / "pg_ctl", "-D", home / "data", "-l", home / "log", "-o", where, "-w", "start")
+    as_server(binaries / "pg_ctl", "-D", home / "data", "-l", home / "log", "-o", where, "-w", "start")
     try:
         yield f"postgresql+psycopg://postgres@/postgres?host={home}&port={port}"
     finally:
-        _as_server(binaries / "pg_ctl", "-D", home / "data", "-m", "immediate", "-w", "stop")
+        as_server(binaries / "pg_ctl", "-D", home / "data", "-m", "immediate", "-w", "stop")
 
 
-def _as_server(*command: object) -> None:
+def as_server(*command: object) -> None:
     words = [str(word) for word in command]
     if os.geteuid() == 0:
         words = ["runuser", "-u", "postgres", "--", *words]
@@ -87,7 +87,7 @@ def _as_server(*command: object) -> None:
         raise RuntimeError(f"{' '.join(words)}: {done.stdout}{done.stderr}")
 
 
-def _server_binaries() -> Path | None:
+def server_binaries() -> Path | None:
     found = shutil.which("initdb")
     if found:
         return Path(found).resolve().parent

@@ -71,6 +71,8 @@ class Budgets(NamedTuple):
     """(units, accounts)"""
     exhausted_s: Ints
     """(units, accounts), NONE while not exhausted"""
+    refused_micros: Ints
+    """(units, accounts): the charge of this hour that the account could not pay, 0 where it could pay all"""
 
     @staticmethod
     def of(accounts: list[Account], units: int, channels: int) -> Budgets:
@@ -80,6 +82,7 @@ class Budgets(NamedTuple):
         return Budgets(
             np.array([a.advertiser for a in accounts], dtype=np.int64), covers.astype(bool),
             np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=bool), np.full(shape, NONE, dtype=np.int64),
+            np.zeros(shape, dtype=np.int64),
         )
 
 
@@ -128,6 +131,7 @@ def clear_within_budgets(budgets: Budgets, offers: Offers, this: Round, rules: R
                 break
             budgets.dropped[unit, broke] = True
             budgets.exhausted_s[unit, broke] = this.second[i]
+            budgets.refused_micros[unit, broke] = _cost(spent, i, budgets.advertiser[broke])
             offers.bid_micros[budgets.advertiser[broke], i] = 0
         for account in range(len(budgets.advertiser)):
             if budgets.covers[account, channel]:

@@ -32,7 +32,7 @@ class Orders:
     refilled: Bools
     """(units, accounts): a new day or month of the account begins"""
     again: Bools
-    """(units, accounts): whoever was dropped on this account may bid again, having a lease"""
+    """(units, accounts): the account's owner may bid; where not, the world's money is used up until it refills"""
     multiplier_ppm: Ints
     """(units, channels)"""
     standing: dict[str, Floats]
@@ -47,6 +47,8 @@ class Report:
     """(units, accounts)"""
     exhausted_s: Ints
     """(units, accounts)"""
+    refused_micros: Ints
+    """(units, accounts): the charge that a lease could not pay, 0 where it paid all"""
     spent_micros: Ints
     """(units, advertisers, channels + 1): the hour's charges; the last channel is e-mail"""
     statistics: Ints
@@ -66,6 +68,8 @@ class Controller:
     """(units,)"""
     left_micros: Ints
     exhausted_s: Ints
+    exhausted: Bools
+    """(worlds, accounts): even all of the world's money could not pay a charge: out until the account refills"""
     spent_day_micros: Ints
     """(worlds, advertisers, channels + 1)"""
     spent_total_micros: Ints
@@ -87,7 +91,8 @@ class Controller:
         averages = np.tile([1.0, 0.3], (n, 1))
         return Controller(
             model, worlds, unit_world, unit_people, np.tile(limits, (n, 1)),
-            np.full((n, len(limits)), NONE, dtype=np.int64), spent, np.zeros(n, dtype=np.int64),
+            np.full((n, len(limits)), NONE, dtype=np.int64), np.zeros((n, len(limits)), dtype=bool), spent,
+            np.zeros(n, dtype=np.int64),
             np.zeros(n, dtype=np.int64), averages, averages.copy(),
         )
 
@@ -97,7 +102,8 @@ class Controller:
         cut = self.model.scenario.cells > 1
         lease = self._shares() if cut else self.left_micros[self.unit_world]
         refilled = np.broadcast_to(refilled, lease.shape)
-        again = lease > 0 if cut else refilled
+        # Whoever a lease was too small for bids again with the next one, unless all of the world's money was.
+        again = ~self.exhausted[self.unit_world]
         multiplier = self._multiplier(hour)
         self._sheets.append((hour, multiplier, self._left_ours()))
         standing = {name: column[self.unit_world] for name, column in self._standing(hour).items()}
@@ -117,6 +123,7 @@ class Controller:
         used = self._leased - report.left_micros
         np.subtract.at(self.left_micros, self.unit_world, used)
         np.maximum.at(self.exhausted_s, self.unit_world, report.exhausted_s)
+        np.logical_or.at(self.exhausted, self.unit_world, report.refused_micros > self.left_micros[self.unit_world])
         np.add.at(self.spent_day_micros, self.unit_world, report.spent_micros)
         np.add.at(self.spent_total_micros, self.unit_world, report.spent_micros[:, US].sum(axis=1))
         sums = np.zeros((len(self.worlds), len(STATISTICS)), dtype=np.int64)
@@ -168,6 +175,7 @@ class Controller:
         limits = np.array([account.limit_micros for account in self.model.accounts], dtype=np.int64)
         self.left_micros[:, due] = limits[due]
         self.exhausted_s[:, due] = NONE
+        self.exhausted[:, due] = False
         return due
 
     def _multiplier(self, hour: int) -> Ints:
@@ -248,7 +256,7 @@ class Controller:
             average += np.where(known, (now - average) / hours, 0.0)
 
     STATE = (
-        "left_micros", "exhausted_s", "spent_day_micros", "spent_total_micros", "revenue_micros", "fast", "slow",
+        "left_micros", "exhausted_s", "exhausted", "spent_day_micros", "spent_total_micros", "revenue_micros", "fast", "slow",
     )
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -117,7 +117,8 @@ class Stack:
         """Start an hour: leases are filled, those whose accounts refilled may bid again, sums are zero."""
         self.orders = orders
         self.budgets.left_micros[:] = orders.lease_micros
-        self.budgets.dropped[orders.again] = False
+        self.budgets.refused_micros[:] = 0
+        self.budgets.dropped[:] = ~orders.again
         self.budgets.exhausted_s[orders.refilled] = -1
         channels = self.model.channels + 1
         self.spent_micros = np.zeros((self.units, self.model.bidders, channels), dtype=np.int64)
@@ -128,7 +129,10 @@ class Stack:
         budgets = self.budgets
         self.statistics[:, REVENUE] = self.reported_micros
         self.reported_micros = np.zeros(self.units, dtype=np.int64)
-        return Report(budgets.left_micros.copy(), budgets.exhausted_s.copy(), self.spent_micros, self.statistics)
+        return Report(
+            budgets.left_micros.copy(), budgets.exhausted_s.copy(), budgets.refused_micros.copy(), self.spent_micros,
+            self.statistics,
+        )
 
     def slot_of(self, rows: Ints, device: Column) -> Ints:
         """Memory slot under which we recognise these people on these devices: 0 the account, else the device's."""

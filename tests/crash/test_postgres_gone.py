@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests import conftest
+from tests import postgres
 from tests.crash.cases import CASES, committed_days, failed_checks, hash_of, watched_id
 from tests.crash.children import Child, gaelp
 
@@ -40,9 +40,9 @@ class Server:
 
     def restart(self) -> None:
         """Crash and start again: nobody is told, nothing is flushed."""
-        binaries = conftest._server_binaries()
+        binaries = postgres.server_binaries()
         assert binaries is not None
-        conftest._as_server(
+        postgres.as_server(
             binaries / "pg_ctl", "-D", self.folder, "-l", f"{self.folder}.log", "-m", "immediate", "-w", "restart"
         )
 

@@ -50,6 +50,9 @@ class ReferenceWorld:
         """What the world's accounts have left, between hours."""
         self.lease = [list(self.limits) for _ in range(scenario.cells)]
         self.dropped: list[set[int]] = [set() for _ in range(scenario.cells)]
+        self.exhausted: set[int] = set()
+        self.refused: dict[int, int] = defaultdict(int)
+        """The greatest charge of the hour that an account could not pay."""
         self.due: list[tuple[int, Person]] = []
         self.strikes: list[tuple[int, int]] = []
         self.result = Result()
@@ -67,9 +70,7 @@ class ReferenceWorld:
                     members = [person for person in self.people if person.cell == cell]
                     self._auctions(members, hour, plans, pace)
                     self._moves(members, hour, plans)
-                for cell, lease in enumerate(self.lease):
-                    for account, left in enumerate(lease):
-                        self.left[account] -= leased[cell][account] - left
+                self._take_back(leased)
         self._until(self.scenario.days * DAY)
         self.result.stages = [person.stage for person in self.people]
         return self.result
@@ -124,22 +125,25 @@ class ReferenceWorld:
     def _lease_out(self, hour: int) -> None:
         """Refill what is due; then every cell gets its share, by people, of what is left."""
         today = self.scenario.start + timedelta(days=hour // 24)
-        refilled = set()
         for number, account in enumerate(self.model.accounts):
             if hour % 24 == 0 and (not account.monthly or hour == 0 or today.day == 1):
                 self.left[number] = account.limit_micros
-                refilled.add(number)
+                self.exhausted.discard(number)
         everybody = len(self.people)
+        self.refused = defaultdict(int)
         for cell in range(self.scenario.cells):
             here = sum(person.cell == cell for person in self.people)
-            if self.scenario.cells == 1:
-                self.lease[cell] = list(self.left)
-                self.dropped[cell] -= refilled
-                continue
+            self.dropped[cell] = set(self.exhausted)
             self.lease[cell] = [
                 left // everybody * here + left % everybody * here // everybody for left in self.left
             ]
-            self.dropped[cell] -= {number for number, lease in enumerate(self.lease[cell]) if lease > 0}
+
+    def _take_back(self, leased: list[list[int]]) -> None:
+        """What was spent is gone; whoever even all of the money could not have paid for is out until the refill."""
+        for cell, lease in enumerate(self.lease):
+            for account, left in enumerate(lease):
+                self.left[account] -= leased[cell][account] - left
+        self.exhausted |= {account for account, charge in self.refused.items() if charge > self.left[account]}
 
     def _pace(self, hour: int, channel: int) -> int:
         """Our multiplier in ppm: the tightest day account that covers the channel holds us back."""
@@ -264,6 +268,7 @@ class ReferenceWorld:
             if not broke:
                 break
             self.dropped[person.cell].add(broke[0][0])
+            self.refused[broke[0][0]] = max(self.refused[broke[0][0]], cost[broke[0][1]])
             bids[broke[0][1]] = 0
         for number, advertiser in accounts:
             lease[number] -= cost[advertiser]
