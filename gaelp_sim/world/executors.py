@@ -39,6 +39,10 @@ class Executor(Protocol):
         """Run every shard to `hour`; their rows, in the order of the shards."""
         ...
 
+    def begin(self, hour: int) -> None:
+        """Let the shards start on their way to `hour`, where they can do so alone; nothing else may be asked before."""
+        ...
+
     def ask(self, question: str, *arguments: Any) -> list[Any]:
         """Call a method of every shard; the answers in the order of the shards."""
         ...
@@ -62,6 +66,9 @@ class Serial:
         """Run to `hour`."""
         return [self.shard.advance(hour)]
 
+    def begin(self, hour: int) -> None:
+        """Nothing: there is one process, and it has other things to do."""
+
     def ask(self, question: str, *arguments: Any) -> list[Any]:
         """Call a method of the shard."""
         return [getattr(self.shard, question)(*arguments)]
@@ -81,6 +88,7 @@ class Processes:
         """Start a process per place; `by_cells`: worlds are cut between them, so the controller is kept here."""
         self.links: list[Connection] = []
         self.workers: list[BaseProcess] = []
+        self._begun = False
         try:
             with _signals_held_back():
                 for place in places:
@@ -101,14 +109,25 @@ class Processes:
 
     def advance(self, hour: int) -> list[Tables]:
         """Run every shard to `hour`, by hourly barriers where worlds are cut."""
-        for link in self.links:
-            self._send(link, ("advance", (hour,)))
+        if not self._begun:
+            self._advance_all(hour)
+        self._begun = False
         if self.control is None:
             return [self._receive(link) for link in self.links]
         self.control.conduct(hour)
         answers = [self._receive(link) for link in self.links]
         answers[0].update(self.control.log.drain())
         return answers
+
+    def begin(self, hour: int) -> None:
+        """Whole worlds go ahead while this process writes; cells wait for their controller, which lives here."""
+        if self.control is None:
+            self._advance_all(hour)
+            self._begun = True
+
+    def _advance_all(self, hour: int) -> None:
+        for link in self.links:
+            self._send(link, ("advance", (hour,)))
 
     def ask(self, question: str, *arguments: Any) -> list[Any]:
         """Call a method of every shard."""

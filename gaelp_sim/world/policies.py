@@ -58,7 +58,7 @@ def _outsider(name: str, scenario: Scenario) -> Bidder:
     return _Guarded(name, bidder)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Guarded:
     """An outsider's bidder: what it raises is told in its name."""
 

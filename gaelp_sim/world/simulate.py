@@ -276,6 +276,8 @@ def _commit_day(writing: Writing, end: int) -> None:
     days_done = (end - record.start_hour) // HOURS_PER_DAY
     keeps = final or days_done % STATE_EVERY_DAYS == 0
     state = pack(executor.state()) if keeps else b""
+    if not final:
+        executor.begin(end + HOURS_PER_DAY)
     writing.tally.add(tables, record.start_s + record.end_hour * SECONDS_PER_HOUR)
     if "conversion" in tables:
         del tables["conversion"]["our_touches"]
