@@ -256,7 +256,8 @@ class Controller:
             average += np.where(known, (now - average) / hours, 0.0)
 
     STATE = (
-        "left_micros", "exhausted_s", "exhausted", "spent_day_micros", "spent_total_micros", "revenue_micros", "fast", "slow",
+        "left_micros", "exhausted_s", "exhausted", "spent_day_micros", "spent_total_micros", "revenue_micros", "fast",
+        "slow",
     )
 
     def arrays(self) -> dict[str, np.ndarray]:

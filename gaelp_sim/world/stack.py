@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaelp_sim.draws import Purpose, Who, normal_quantile, uniform
+from gaelp_sim.errors import UsageError
 from gaelp_sim.events import NONE, Column, DeviceKind, Floats, Ints
 from gaelp_sim.market.budgets import Budgets
 from gaelp_sim.observe.memory import Memory
@@ -18,6 +19,8 @@ from gaelp_sim.world.control import REVENUE, STATISTICS, Orders, Report
 from gaelp_sim.world.log import Log, Table
 from gaelp_sim.world.model import Model
 
+PEOPLE_MAX = 2**25
+"""Rows are sorted by keys of 64 bits that leave them 25."""
 ACCOUNT_ALIAS = len(DeviceKind)
 """Column of the account's id in `Stack.alias`, after the devices'."""
 
@@ -81,6 +84,10 @@ class Stack:
     """(people,): the last moment of this hour at which something happened to the person; older ones don't matter"""
 
     def __post_init__(self) -> None:
+        if self.people.size > PEOPLE_MAX:
+            raise UsageError(
+                f"{self.people.size:,} people in one process; at most {PEOPLE_MAX:,}: take more --workers, or fewer worlds"
+            )
         self.taken = np.zeros(self.people.size, dtype=np.int8)
         self.played_s = np.full(self.people.size, NONE, dtype=np.int64)
         self.now_s = np.zeros(self.people.size, dtype=np.int64)
