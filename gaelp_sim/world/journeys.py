@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gaelp_sim.compiled import compiled, inlined
-from gaelp_sim.events import NONE, US, Bools, Columns, Ints, JourneyStatus
+from gaelp_sim.events import NONE, US, Bools, Column, Columns, Ints, JourneyStatus
 from gaelp_sim.population.people import People
 from gaelp_sim.units import SECONDS_PER_DAY
 from gaelp_sim.world.log import Block, Table
@@ -221,29 +221,68 @@ PATH_RECORD = np.dtype([
     ("occurred_s", "<i8"), ("price_micros", "<i8"), ("advertiser", "<i2"), ("channel", "<i2"), ("creative", "<i2"),
     ("position", "<i2"), ("kind", "i1"), ("clicked", "i1"), ("device", "i1"), ("campaign", "i1"),
 ])
+_KEPT_TOUCH = np.dtype([("row", "<i4"), ("journey", "<i4"), ("slot", "<i2"), ("path", PATH_RECORD)])
+"""What paths need of a touch, in 38 bytes: a run keeps all of its recorded touches until its end."""
+PATH_COLUMNS = ("row", "journey", "second", "slot", *(name for name in PATH_RECORD.names or () if name != "occurred_s"))
 
 
-def with_paths(journeys: Table, touches: Table, start_s: int) -> Table:
-    """Add each journey's path: its recorded touches in time order, packed.
+class History:
+    """Recorded touches of a run, kept small for the paths that are written at its end."""
 
-    journeys: columns with `row` and `journey_index`; touches: touch columns of the whole run
-    """
-    order = np.lexsort([touches["slot"], touches["second"], touches["journey"], touches["row"]])
-    records = np.zeros(len(order), dtype=PATH_RECORD)
-    for name in PATH_RECORD.names or ():
-        if name != "occurred_s":
-            records[name] = touches[name][order]
-    records["occurred_s"] = touches["second"][order] + start_s
-    key = touches["row"][order] << 20 | touches["journey"][order]
-    wanted = journeys["row"] << 20 | journeys["journey_index"]
-    first, last = np.searchsorted(key, wanted), np.searchsorted(key, wanted, side="right")
-    packed, width = records.tobytes(), PATH_RECORD.itemsize
-    paths = [packed[a * width : b * width] for a, b in zip(first.tolist(), last.tolist(), strict=True)]
-    table = {name: column for name, column in journeys.items() if name != "row"}
-    table["path"] = paths  # type: ignore[assignment]
-    return table
+    def __init__(self, start_s: int) -> None:
+        self._pieces: list[np.ndarray] = []
+        self._start_s = start_s
+
+    def add(self, touches: Table, *, before: bool = False) -> None:
+        """Keep touches (`PATH_COLUMNS`), after those kept already or before them."""
+        kept = np.empty(len(touches["row"]), dtype=_KEPT_TOUCH)
+        for name in ("row", "journey", "slot"):
+            kept[name] = touches[name]
+        for name in PATH_RECORD.names or ():
+            kept["path"][name] = touches["second"] + self._start_s if name == "occurred_s" else touches[name]
+        self._pieces.insert(0 if before else len(self._pieces), kept)
+
+    def of_present_journeys(self, stack: Stack) -> Table:
+        """Touches of the journeys in which people stand now, as `PATH_COLUMNS`."""
+        kept = self._joined()
+        kept = kept[stack.people.journey[kept["row"]] == kept["journey"]]
+        table = {name: kept[name].astype(np.int64) for name in ("row", "journey", "slot")}
+        for name in PATH_RECORD.names or ():
+            table[name] = kept["path"][name].astype(np.int64)
+        table["second"] = table.pop("occurred_s") - self._start_s
+        return {name: table[name] for name in PATH_COLUMNS}
+
+    def with_paths(self, journeys: Table) -> Table:
+        """Add each journey's path: its recorded touches in time order, packed as `PATH_RECORD`.
+
+        journeys: columns with `row` and `journey_index`
+        """
+        kept = self._joined()
+        kept = kept[np.lexsort([kept["slot"], kept["path"]["occurred_s"], _journey_key(kept["row"], kept["journey"])])]
+        key, wanted = _journey_key(kept["row"], kept["journey"]), _journey_key(journeys["row"], journeys["journey_index"])
+        first, last = np.searchsorted(key, wanted), np.searchsorted(key, wanted, side="right")
+        packed, width = kept["path"].tobytes(), PATH_RECORD.itemsize
+        paths = [packed[a * width : b * width] for a, b in zip(first.tolist(), last.tolist(), strict=True)]
+        table = {name: column for name, column in journeys.items() if name != "row"}
+        table["path"] = paths  # type: ignore[assignment]
+        return table
+
+    def seconds(self) -> tuple[Ints, Ints, Ints]:
+        """Row, kind and second of every touch kept."""
+        kept = self._joined()
+        second = kept["path"]["occurred_s"] - self._start_s
+        return kept["row"].astype(np.int64), kept["path"]["kind"].astype(np.int64), second
+
+    def _joined(self) -> np.ndarray:
+        if len(self._pieces) != 1:
+            self._pieces = [np.concatenate(self._pieces) if self._pieces else np.empty(0, dtype=_KEPT_TOUCH)]
+        return self._pieces[0]
+
+
+def _journey_key(row: Column, journey: Column) -> Ints:
+    return row.astype(np.int64) << 20 | journey
 
 
 def no_touches() -> Table:
     """Touch columns without a row."""
-    return Block(TOUCH, np.zeros((len(TOUCH), 0), dtype=np.int64)).table()
+    return {name: np.zeros(0, dtype=np.int64) for name in PATH_COLUMNS}

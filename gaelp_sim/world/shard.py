@@ -12,7 +12,7 @@ from gaelp_sim.units import HOURS_PER_DAY
 from gaelp_sim.world.clock import Clock, Control
 from gaelp_sim.world.control import Controller, Orders, Report
 from gaelp_sim.world.decisions import decision_rows
-from gaelp_sim.world.journeys import no_touches, present_journeys, with_paths
+from gaelp_sim.world.journeys import PATH_COLUMNS, History, present_journeys
 from gaelp_sim.world.log import Log, Table, joined_columns
 from gaelp_sim.world.model import Model, model_of
 from gaelp_sim.world.policies import policy_named
@@ -21,12 +21,6 @@ from gaelp_sim.world.stack import Place, Stack
 from gaelp_sim.world.state import State, stack_from, state_of
 
 Tables = dict[str, Table]
-
-_PATH_COLUMNS = (
-    "row", "journey", "second", "slot", "price_micros", "advertiser", "channel", "creative", "position", "kind",
-    "clicked", "device", "campaign",
-)
-
 
 @dataclass(frozen=True)
 class Task:
@@ -69,8 +63,11 @@ class Shard:
         self.stack = _stack(self.model, task)
         self.own = LocalControl(controller_of(self.model, task.place, self.stack, task.state)) if control is None else None
         self.clock = Clock(self.stack, control or self.own, task.start_hour)  # type: ignore[arg-type]
-        carried = self.stack.carried
-        self.history: list[Table] = [carried] if carried else []
+        self.history = History(self.model.start_s)
+        if self.stack.carried:
+            self.history.add(self.stack.carried)
+        self._ended: list[Table] = []
+        """Journeys that ended in this run, once `carry_over` has taken them out of the state"""
 
     def advance(self, hour: int) -> Tables:
         """Run to the start of `hour`; returns the rows since the last call, by table."""
@@ -79,7 +76,7 @@ class Shard:
         tables: Tables = {}
         if "touch" in logged:
             touch = logged.pop("touch")
-            self.history.append({name: touch[name] for name in _PATH_COLUMNS})
+            self.history.add(touch)
             tables["touchpoint"] = touchpoint_rows(self.stack, touch)
             tables["ledger"] = ledger_rows(tables["touchpoint"])
         if "decided" in logged:
@@ -105,22 +102,20 @@ class Shard:
             "row": row[here], "journey": touches["journey_index"][here], "second": touches["occurred_s"][here] - start_s,
             "slot": touches["touch_slot"][here],
         }
-        known.update({name: touches[name][here] for name in _PATH_COLUMNS if name not in known})
-        self.history.insert(0, known)
+        known.update({name: touches[name][here] for name in PATH_COLUMNS if name not in known})
+        self.history.add(known, before=True)
 
     def births(self) -> Tables:
         """Rows that stand from the start."""
         return {"world": world_rows(self.stack), "truth_person": truth_rows(self.stack), "device": device_rows(self.stack)}
 
     def finish(self, now_s: int) -> Tables:
-        """Rows written once, at the end: people, ids met, journeys with their paths."""
+        """Rows written once, at the end and after `carry_over`: people, ids met, journeys with their paths."""
         stack = self.stack
-        current = present_journeys(stack)
-        journeys = joined_columns([*stack.closed, current])
-        touches = joined_columns(self.history) if self.history else no_touches()
+        journeys = joined_columns([*self._ended, *stack.closed, present_journeys(stack)])
+        self._ended = []
         return {
-            "person": person_rows(stack, now_s), "alias": alias_rows(stack),
-            "journey": with_paths(journeys, touches, self.model.start_s),
+            "person": person_rows(stack, now_s), "alias": alias_rows(stack), "journey": self.history.with_paths(journeys),
         }
 
     def state(self) -> State:
@@ -133,10 +128,8 @@ class Shard:
 
     def carry_over(self) -> None:
         """Keep, of all touches so far, those of people's present journeys: a continued run's paths begin with them."""
-        touches = joined_columns(self.history) if self.history else no_touches()
-        present = self.stack.people.journey[touches["row"]] == touches["journey"]
-        self.stack.carried = {name: touches[name][present] for name in _PATH_COLUMNS}
-        self.stack.closed = []
+        self.stack.carried = self.history.of_present_journeys(self.stack)
+        self._ended, self.stack.closed = self.stack.closed, []
 
 
 def controller_of(model: Model, place: Place, stack: Stack, state: State | None) -> Controller:

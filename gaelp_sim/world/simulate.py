@@ -271,11 +271,12 @@ def _commit_day(writing: Writing, end: int) -> None:
     if end == record.start_hour + HOURS_PER_DAY:
         tables.update(_joined(executor.ask("births")))
     if final:
-        tables.update(_joined(executor.ask("finish", end * SECONDS_PER_HOUR)))
         executor.ask("carry_over")
     days_done = (end - record.start_hour) // HOURS_PER_DAY
     keeps = final or days_done % STATE_EVERY_DAYS == 0
     state = pack(executor.state()) if keeps else b""
+    if final:
+        tables.update(_joined(executor.ask("finish", end * SECONDS_PER_HOUR)))
     if not final:
         executor.begin(end + HOURS_PER_DAY)
     writing.tally.add(tables, record.start_s + record.end_hour * SECONDS_PER_HOUR)

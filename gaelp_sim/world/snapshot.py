@@ -16,13 +16,14 @@ _LEVEL = 1
 
 def pack(arrays: dict[str, Column]) -> bytes:
     """Arrays by name as bytes; the same arrays always give the same bytes."""
-    header, body = [], []
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        header.append([name, array.dtype.str, list(array.shape)])
-        body.append(array.tobytes())
+    header = [[name, arrays[name].dtype.str, list(arrays[name].shape)] for name in sorted(arrays)]
     front = json.dumps(header).encode()
-    return _MAGIC + zlib.compress(len(front).to_bytes(8, "little") + front + b"".join(body), _LEVEL)
+    # Piece by piece: a state joined before it is compressed would stand in memory twice.
+    squeeze = zlib.compressobj(_LEVEL)
+    pieces = [_MAGIC, squeeze.compress(len(front).to_bytes(8, "little") + front)]
+    for name in sorted(arrays):
+        pieces.append(squeeze.compress(np.ascontiguousarray(arrays[name]).reshape(-1).view(np.uint8)))
+    return b"".join([*pieces, squeeze.flush()])
 
 
 def unpack(packed: bytes) -> dict[str, Column]:

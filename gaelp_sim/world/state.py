@@ -50,8 +50,8 @@ def _remembered(stack: Stack) -> Table:
 def merged(states: list[State]) -> State:
     """The state of several stacks as one, in the common order."""
     names = sorted({name for state in states for name in state})
-    whole = {}
-    for name in names:
+    whole = dict(states[0]) if len(states) == 1 else {}
+    for name in names if not whole else ():
         axis = -1 if name == "people.level" else 0
         whole[name] = np.concatenate([state[name] for state in states if name in state], axis=axis)
     _order(whole, ("people", "person"), whole["people.world"] << 32 | whole["people.person"])
@@ -63,6 +63,8 @@ def merged(states: list[State]) -> State:
 
 
 def _order(whole: State, parts: tuple[str, ...], key: Ints) -> None:
+    if (key[1:] >= key[:-1]).all():
+        return
     order = np.argsort(key, kind="stable")
     for name in whole:
         if name.split(".", 1)[0] in parts:

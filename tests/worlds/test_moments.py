@@ -54,11 +54,9 @@ def test_levels_are_never_read_at_an_earlier_second_than_before() -> None:
         shard = shard_of(scenario)
         people = shard.stack.people
         shard.advance(scenario.days * HOURS_PER_DAY)
-        touches = [piece for piece in shard.history if len(piece["row"])]
         last: dict[int, int] = defaultdict(lambda: -1)
-        for piece in touches:
-            sold = piece["kind"] != TouchKind.VISIT
-            for row, second in zip(piece["row"][sold].tolist(), piece["second"][sold].tolist(), strict=True):
+        for row, kind, second in zip(*[column.tolist() for column in shard.history.seconds()], strict=True):
+            if kind != TouchKind.VISIT:
                 last[row] = max(last[row], second)
         assert all(people.level_s[row] >= second for row, second in last.items()), seed
 
