@@ -22,7 +22,7 @@ def pack(arrays: dict[str, Column]) -> bytes:
     squeeze = zlib.compressobj(_LEVEL)
     pieces = [_MAGIC, squeeze.compress(len(front).to_bytes(8, "little") + front)]
     for name in sorted(arrays):
-        pieces.append(squeeze.compress(np.ascontiguousarray(arrays[name]).reshape(-1).view(np.uint8)))
+        pieces.append(squeeze.compress(np.ascontiguousarray(arrays[name]).reshape(-1).view(np.uint8).data))
     return b"".join([*pieces, squeeze.flush()])
 
 
