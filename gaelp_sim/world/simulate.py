@@ -22,6 +22,7 @@ from gaelp_sim.scenario.resolved import resolved_text, scenario_hash
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import Batch, RunRecord, Store
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_HOUR, epoch_seconds, from_micros
+from gaelp_sim.world.estimate import estimated
 from gaelp_sim.world.executors import Executor, LostWorkerError, executor_of
 from gaelp_sim.world.log import Table, joined_columns
 from gaelp_sim.world.model import model_of
@@ -127,26 +128,8 @@ def resume(db_url: str, run_ref: str, workers: int = 1, on_progress: OnProgress 
 
 
 def estimate(request: RunRequest) -> Estimate:
-    """Rows, disk and seconds that a run would take, from a pilot of the same scenario on fewer people and days."""
-    scenario = _scenario_of(request)
-    people = min(scenario.population.people, 1_000)
-    days = min(scenario.days, 3)
-    pilot_scenario = scenario.model_copy(update={
-        "worlds": 1, "cells": 1, "days": days,
-        "population": scenario.population.model_copy(update={"people": people}),
-    })
-    began_s = time.perf_counter()
-    task = Task(pilot_scenario, scenario.seed, DEFAULT_POLICY, Place(range(0), range(0)), 0, None)
-    executor = executor_of(task, 1)
-    rows, size = 0, 0
-    for day in range(days):
-        for tables in executor.advance((day + 1) * HOURS_PER_DAY):
-            tables.pop("outcome", None)
-            rows += sum(len(next(iter(table.values()))) for table in tables.values())
-            size += sum(np.asarray(column).nbytes for table in tables.values() for column in table.values())
-    factor = scenario.worlds * scenario.population.people / people * scenario.days / days
-    seconds = (time.perf_counter() - began_s + rows * 4e-6) * factor
-    return Estimate(round(rows * factor), round(size * 0.6 * factor), seconds)
+    """Rows, disk and seconds that a run would take."""
+    return estimated(_scenario_of(request))
 
 
 def _scenario_of(request: RunRequest) -> Scenario:
