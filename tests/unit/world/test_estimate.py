@@ -12,7 +12,9 @@ from gaelp_sim.store.verify import verify_run
 from gaelp_sim.world.simulate import RunRequest, estimate, run
 
 
-@pytest.mark.parametrize("settings", [["population.people=6000", "days=12"], ["worlds=4", "population.people=500", "days=8"]])
+@pytest.mark.parametrize("settings", [
+    ["population.people=6000", "days=12"], ["worlds=4", "population.people=500", "days=8"],
+])
 def test_rows_and_disk_are_near_what_comes(tmp_path: Path, settings: list[str]) -> None:
     """Within a half: people leave as they buy, and rows differ in size. Time is told, and no more than that."""
     path = tmp_path / "real.db"
