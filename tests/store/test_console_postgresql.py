@@ -15,7 +15,7 @@ from tests.store.hand_made_store import make_store
 psycopg = pytest.importorskip("psycopg")
 
 LIMIT_S = 1.0
-SLACK_S = 0.5
+SLACK_S = 8.0  # as on SQLite: the server and a busy machine take their time
 
 ATTACKS = """
 DELETE FROM journey
