@@ -29,6 +29,7 @@ class RunOptions:
     days: int | None
     sets: Sequence[str]
     policy: str | None
+    rivals: str | None
     worlds: int | None
     workers: int
     continue_ref: str | None
@@ -44,6 +45,9 @@ class RunOptions:
 @click.option("--days", type=click.IntRange(1, 3650), metavar="DAYS", help="Days to simulate.  [default: the scenario's]")
 @click.option("--set", "sets", multiple=True, metavar="K=V", help="Change a key of the scenario; may be repeated.")
 @click.option("--policy", metavar="P", help="How we bid: rule, silent, or your own module:Class.  [default: rule]")
+@click.option(
+    "--rivals", type=click.Choice(["frozen", "learning"]), help="Do rivals learn while they bid?  [default: the scenario's]",
+)
 @click.option("--worlds", type=click.IntRange(1, 10_000), metavar="N", help="Worlds.  [default: the scenario's]")
 @click.option(
     "--workers", type=click.IntRange(1, 1024), default=1, metavar="N", show_default=True,
@@ -123,10 +127,13 @@ def _request(options: RunOptions, settings: Settings) -> Any:
 
 
 def _scenario(options: RunOptions, settings: Settings) -> Any:
+    sets = tuple(options.sets)
+    if options.rivals is not None:
+        sets += (f"rivals_learn={str(options.rivals == 'learning').lower()}",)
     if options.scenario is not None:
-        return library.loaded_scenario(options.scenario, sets=options.sets)
+        return library.loaded_scenario(options.scenario, sets=sets)
     if options.continue_ref is not None:
-        return library.stored_scenario(settings.db_url, options.continue_ref, sets=options.sets)
+        return library.stored_scenario(settings.db_url, options.continue_ref, sets=sets)
     raise UsageError("SCENARIO is missing: give a name (gaelp scenarios list) or a YAML file, or --continue RUN.")
 
 

@@ -31,6 +31,8 @@ class Moment:
     """(n,): True where we recognise a user who has clicked our ads (ours alone; all False for rivals)"""
     multiplier_ppm: Ints
     """(units, channels): our bid sheet's pacing multiplier (ours alone; PPM for rivals)"""
+    participate_ppm: Ints
+    """(units, channels): share of opportunities that our bid sheet takes part in (ours alone; PPM for rivals)"""
 
 
 class Bidder(Protocol):

@@ -319,7 +319,9 @@ class Policy(Part):
     bid_multiplier: Multiple = 1.0
     repeat_visitor_factor: Multiple = 1.4
     exploration: Annotated[float, Field(gt=0, le=1)] = 0.1
-    pacing: Literal["none", "even"] = "even"
+    pacing: Literal["none", "even", "throttle", "pid", "dual"] = "even"
+    """How budgets are spread over their day and month: not at all; by holding back once a day's spend runs ahead; by
+    taking part in a share of auctions; by a controller on bids; by the budget's own price (adaptive pacing)."""
 
 
 class Us(Part):
@@ -331,13 +333,20 @@ class Us(Part):
     policy: Policy = Policy()
 
 
+Strategy = Literal["lognormal", "rule", "random", "q_learning", "policy_gradient", "value"]
+
+
 class Rival(Part):
     """A competitor and the strategy it bids by."""
 
     name: Name
-    strategy: Literal["lognormal", "rule", "random"] = "lognormal"
+    strategy: Strategy = "lognormal"
+    """The first three never learn. The others do where `rivals_learn` is true, and until then bid like lognormal: a
+    Q-learner, a policy gradient, and a learner of what a click is worth."""
     level: Multiple = 1.0
     """Scales the bids: 1 keeps the five seats' maximum at the channel's median price to beat."""
+    sale_value_usd: Usd = 180.0
+    """What a sale is worth to it; only a value learner asks."""
     sigma: Annotated[float, Field(ge=0, le=2)] = 0.6
     budget_usd_day: Usd | None = None
     budget_usd_month: Usd | None = None
@@ -355,6 +364,12 @@ class Variation(Part):
 
     market_noise_sd: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     season_shift_days_max: Annotated[int, Field(ge=0, le=182)] = 0
+    rival_value_sd: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Spread, in logs, of what opportunities are worth to a rival from world to world."""
+    rival_budget_sd: Annotated[float, Field(ge=0, le=2)] = 0.0
+    """The same for rivals' budgets."""
+    rival_strategies: Annotated[list[Strategy], Field(max_length=16)] = []
+    """Each world draws each seat's strategy from these; none: as written under `rivals`."""
 
 
 class Identity(Part):
@@ -420,6 +435,10 @@ class Scenario(Part):
     creatives: Annotated[list[Creative], Field(min_length=1, max_length=8)]
     us: Us
     rivals: Annotated[list[Rival], Field(max_length=63)]
+    rivals_learn: bool = False
+    """Whether rivals that can learn do; otherwise they keep the bids they began with."""
+    difficulty: Literal["easy", "moderate", "hard", "full"] = "full"
+    """How hard rivals make it, for a curriculum: what opportunities are worth to them, and how many of them may learn."""
     response: Response = Response()
     conversion: Conversion
     timeout: Timeout = Timeout()

@@ -133,7 +133,10 @@ class Processes:
         """Call a method of every shard."""
         for link in self.links:
             self._send(link, (question, arguments))
-        return [self._receive(link) for link in self.links]
+        answers = [self._receive(link) for link in self.links]
+        if question == "finish" and self.control is not None:
+            answers[0].update(self.control.controller.final_rows())
+        return answers
 
     def state(self) -> State:
         """All shards' states as one."""
@@ -227,11 +230,7 @@ class _Central:
             for link, part in zip(self.pool.links, _split(orders, back, cuts), strict=True):
                 self.pool._send(link, part)
             reports = [self.pool._receive(link) for link in self.pool.links]
-            whole = {
-                field.name: np.concatenate([getattr(report, field.name) for report in reports])[self.order]
-                for field in fields(Report)
-            }
-            self.controller.end_hour(Report(**whole))
+            self.controller.end_hour(_joined(reports, self.order))
             if self.hour % HOURS_PER_DAY == HOURS_PER_DAY - 1:
                 self.controller.end_day(self.hour // HOURS_PER_DAY, self.log)
             self.hour += 1
@@ -243,15 +242,29 @@ class _Central:
 
 
 def _split(orders: Orders, back: np.ndarray, cuts: np.ndarray) -> list[Orders]:
-    def cut(column: np.ndarray) -> list[np.ndarray]:
-        return np.split(column[back], cuts)
+    """Orders by unit, cut into one for each process."""
+    edges = [0, *cuts.tolist(), len(back)]
+    places = [back[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [Orders(**{field.name: _taken(getattr(orders, field.name), at) for field in fields(Orders)}) for at in places]
 
-    standing = {name: cut(column) for name, column in orders.standing.items()}
-    parts = zip(cut(orders.lease_micros), cut(orders.refilled), cut(orders.again), cut(orders.multiplier_ppm), strict=True)
-    return [
-        Orders(*part, {name: columns[number] for name, columns in standing.items()})
-        for number, part in enumerate(parts)
-    ]
+
+def _taken(part: Any, at: np.ndarray) -> Any:
+    """The rows `at` of an array, of every array of a bundle, or of every array by name."""
+    if isinstance(part, dict):
+        return {name: column[at] for name, column in part.items()}
+    return type(part)(*(column[at] for column in part)) if isinstance(part, tuple) else part[at]
+
+
+def _joined(reports: list[Report], order: np.ndarray) -> Report:
+    """The reports of all processes as one, units in order."""
+    whole: dict[str, Any] = {}
+    for field in fields(Report):
+        parts = [getattr(report, field.name) for report in reports]
+        if isinstance(parts[0], tuple):
+            whole[field.name] = type(parts[0])(*(np.concatenate(piece)[order] for piece in zip(*parts, strict=True)))
+        else:
+            whole[field.name] = np.concatenate(parts)[order]
+    return Report(**whole)
 
 
 class _RemoteControl:

@@ -8,13 +8,15 @@ from typing import NamedTuple
 import numpy as np
 
 from gaelp_sim.compiled import compiled
-from gaelp_sim.events import NONE, US, Bids, Bools, Ints, Proposals
+from gaelp_sim.events import NONE, US, Bids, Bools, Floats, Ints, Proposals
 from gaelp_sim.market.auction import Codes, Offers, full_quality
 from gaelp_sim.market.bidder import Moment, check_all, checked_bids
 from gaelp_sim.market.budgets import Round, Spent, clear_within_budgets
+from gaelp_sim.market.landscape import Watched, prices_to_beat, watch
+from gaelp_sim.market.learning import Offered, Seats, add_lessons
 from gaelp_sim.observe.memory import Impressions, Losses, remember_impressions, remember_losses
 from gaelp_sim.units import PPM
-from gaelp_sim.world.control import ENTERED, PRICE_INDEX, WINS
+from gaelp_sim.world.control import ENTERED, OPPORTUNITIES, PRICE_INDEX, WINS
 from gaelp_sim.world.decisions import Decided, log_decisions
 from gaelp_sim.world.log import Block
 from gaelp_sim.world.meeting import Clicks, Shown, meet_ads, record_round, round_to_meet, would_click
@@ -47,11 +49,14 @@ def _play(stack: Stack, hour: int, number: int, slots: Slots) -> None:
     this = round_to_meet(stack, slots, ours)
     clicks = would_click(stack.people, model.effects, this)
     wanted = bids[US].copy()
-    spent = _clear(stack, slots, bids, clicks)
+    spent, quality = _clear(stack, slots, bids, clicks)
     cleared = Cleared(ours, wanted, spent)
-    decided = Decided(ours.level, ours.creative, wanted, bids[US], spent)
+    to_beat = _watch(stack, slots, (bids, quality), spent)
+    decided = Decided(ours.level, ours.creative, wanted, bids[US], to_beat, spent)
     log_decisions(stack, (hour, number), slots, decided, ours.propensity)
     _count(stack, hour, slots, cleared)
+    if model.scenario.rivals_learn:
+        _teach(stack, hour, slots, bids, spent)
     met = meet_ads(stack.people, model.effects, this, clicks, spent)
     record_round(stack, slots, Shown(ours, spent, met))
     _remember(stack, slots, cleared)
@@ -62,31 +67,55 @@ def _bids(stack: Stack, hour: int, slots: Slots) -> tuple[Bids, Ints]:
     model, opportunities, luck = stack.model, slots.opportunities, slots.luck.bids
     assert stack.orders is not None
     local, n = model.local_hour(hour), len(slots)
-    factor = stack.unit_noise * model.local_hour_price[local]
+    factor = _price_factor(stack, hour)
     clicked = stack.memory["clicks"][opportunities.row, slots.memory_slot] > 0
     bids = np.empty((model.bidders, n), dtype=np.int64)
-    moment = Moment(hour, local, factor, luck[US], clicked, stack.orders.multiplier_ppm)
+    moment = Moment(
+        hour, local, factor, luck[US], clicked, stack.orders.multiplier_ppm, stack.orders.participate_ppm
+    )
     ours = model.us.bid(opportunities, moment)
     bids[US] = checked_bids(model.us.name, ours, n)
-    if model.panel is not None:
-        bids[1:] = model.panel.bid(opportunities, factor, luck[1:])
-    else:
-        nobody, level = np.zeros(n, dtype=bool), np.full_like(stack.orders.multiplier_ppm, PPM)
-        for code, rival in enumerate(model.rivals, start=1):
-            offer = rival.bid(opportunities, Moment(hour, local, factor, luck[code], nobody, level))
-            bids[code] = checked_bids(rival.name, offer, n)
+    bids[1:] = model.panel.bid(opportunities, stack.orders.book, factor, luck[1:])
     check_all(bids, model.bidder_names)
     return ours, bids
 
 
-def _clear(stack: Stack, slots: Slots, bids: Ints, clicks: Clicks) -> Spent:
+def _price_factor(stack: Stack, hour: int) -> Floats:
+    """(units,): the market's level of prices this hour, 1 on average."""
+    return stack.unit_noise * stack.model.local_hour_price[stack.model.local_hour(hour)]
+
+
+def _teach(stack: Stack, hour: int, slots: Slots, bids: Ints, spent: Spent) -> None:
+    """Let rivals learn from their own outcomes."""
+    model, one = stack.model, slots.opportunities
+    assert stack.orders is not None
+    orders = stack.orders
+    seats = Seats(
+        model.panel.multiples, orders.book, orders.worth_micros, _price_factor(stack, hour), model.crisis_signals
+    )
+    add_lessons(stack.lessons, seats, Offered(
+        one.unit, one.channel, one.signal, slots.luck.bids[1:], bids, spent.winner, spent.price_micros, spent.clicked
+    ))
+
+
+def _clear(stack: Stack, slots: Slots, bids: Ints, clicks: Clicks) -> tuple[Spent, Ints]:
+    """How the auctions ended, and the qualities that they ranked by, (bidders, n)."""
     model, opportunities = stack.model, slots.opportunities
     quality = full_quality(model.bidders, len(slots))
     if model.quality_ranks:
         quality[US] = np.where(model.rules.quality_ranked[opportunities.channel], clicks.quality_ppm, PPM)
     offers = Offers(bids, quality, opportunities.channel, slots.luck.ties)
     this = Round(opportunities.unit, opportunities.second, clicks.us, clicks.rival)
-    return clear_within_budgets(stack.budgets, offers, this, model.rules)
+    return clear_within_budgets(stack.budgets, offers, this, model.rules), quality
+
+
+def _watch(stack: Stack, slots: Slots, offered: tuple[Ints, Ints], spent: Spent) -> Ints:
+    """Count the prices to beat, as we saw them and as they were; the latter: (n,) micros."""
+    one = slots.opportunities
+    watched = Watched(one.unit, one.channel, one.signal, *offered, spent.winner, spent.price_micros)
+    to_beat = prices_to_beat(watched, stack.model.rules)
+    watch(stack.prices, watched, stack.model.places, to_beat)
+    return to_beat
 
 
 class _Sums(NamedTuple):
@@ -154,6 +183,7 @@ def _add_up(sums: _Sums, sold: _Sold, spent: Spent) -> None:
                 sums.spent_micros[unit, winner, channel] += spent.charge_micros[slot, i]
             if winner == US:
                 own, won = own + spent.price_micros[slot, i], True
+        sums.statistics[unit, OPPORTUNITIES] += 1
         sums.statistics[unit, ENTERED] += sold.wanted[i] > 0
         if won:
             sums.statistics[unit, WINS] += 1

@@ -114,9 +114,10 @@ class Shard:
         stack = self.stack
         journeys = joined_columns([*self._ended, *stack.closed, present_journeys(stack)])
         self._ended = []
-        return {
+        tables = {
             "person": person_rows(stack, now_s), "alias": alias_rows(stack), "journey": self.history.with_paths(journeys),
         }
+        return {**tables, **self.own.controller.final_rows()} if self.own is not None else tables
 
     def state(self) -> State:
         """The state to resume from; `carried` holds the recorded touches of present journeys."""

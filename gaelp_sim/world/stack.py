@@ -11,6 +11,8 @@ from gaelp_sim.draws import Purpose, Who, normal_quantile, uniform
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import NONE, Column, DeviceKind, Floats, Ints
 from gaelp_sim.market.budgets import Budgets
+from gaelp_sim.market.landscape import BUCKETS
+from gaelp_sim.market.learning import SALES, Lessons
 from gaelp_sim.observe.memory import Memory
 from gaelp_sim.population.people import People, born, joined
 from gaelp_sim.population.proposals import DayPlan
@@ -60,7 +62,8 @@ class Stack:
     """(people, devices): our first touch on the device, NONE before"""
     last_seen_s: Ints
     pending: dict[str, Ints]
-    """Purchases decided and not yet paid or reported: row, purchased_s, reported_s, advertiser, value_micros"""
+    """Purchases decided and not yet paid or reported: row, purchased_s, reported_s, advertiser, value_micros, and the
+    signal of the rival's click that the sale followed"""
     carried: Table
     """Recorded touches of open journeys that an earlier run began, as touch columns"""
     log: Log = field(default_factory=Log)
@@ -70,6 +73,12 @@ class Stack:
     spent_micros: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     statistics: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     orders: Orders | None = None
+    lessons: Lessons = field(init=False)
+    """What rivals have learned since the last report"""
+    prices: NDArray[np.int32] = field(init=False)
+    """(units, signals, BUCKETS, kinds): prices to beat of this hour"""
+    rival_sales: Ints = field(init=False)
+    """(units, rivals, signals): rivals' sales reported since, by the signal of the click that they followed"""
     standings: list[tuple[int, dict[str, Floats]]] = field(default_factory=list)
     """How market and budget stood in each hour with a logged decision, since the last commit"""
     reported_micros: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
@@ -92,6 +101,13 @@ class Stack:
         self.played_s = np.full(self.people.size, NONE, dtype=np.int64)
         self.now_s = np.zeros(self.people.size, dtype=np.int64)
         self.reported_micros = np.zeros(self.units, dtype=np.int64)
+        self.rival_sales = np.zeros((self.units, *self._seats[::2]), dtype=np.int64)
+        self.lessons = Lessons.none(self.units, self._seats)
+
+    @property
+    def _seats(self) -> tuple[int, int, int]:
+        """Rivals, channels and signals that lessons are about."""
+        return self.model.seats if self.model.scenario.rivals_learn else (0, 0, 0)
 
     @staticmethod
     def of(model: Model, place: Place) -> Stack:
@@ -130,15 +146,19 @@ class Stack:
         channels = self.model.channels + 1
         self.spent_micros = np.zeros((self.units, self.model.bidders, channels), dtype=np.int64)
         self.statistics = np.zeros((self.units, len(STATISTICS)), dtype=np.int64)
+        self.prices = np.zeros((self.units, self.model.seats[2], BUCKETS, 4), dtype=np.int32)
 
     def report(self) -> Report:
         """End an hour: what the controller may know of it."""
         budgets = self.budgets
         self.statistics[:, REVENUE] = self.reported_micros
         self.reported_micros = np.zeros(self.units, dtype=np.int64)
+        lessons, self.lessons = self.lessons, Lessons.none(self.units, self._seats)
+        lessons.clicks[..., SALES] = self.rival_sales
+        self.rival_sales = np.zeros_like(self.rival_sales)
         return Report(
             budgets.left_micros.copy(), budgets.exhausted_s.copy(), budgets.refused_micros.copy(), self.spent_micros,
-            self.statistics,
+            self.statistics, lessons, self.prices,
         )
 
     def slot_of(self, rows: Ints, device: Column) -> Ints:
@@ -200,7 +220,7 @@ def alias_ids(model: Model, people: People) -> Ints:
 
 
 def _no_pending() -> dict[str, Ints]:
-    names = ("row", "purchased_s", "reported_s", "advertiser", "value_micros")
+    names = ("row", "purchased_s", "reported_s", "advertiser", "value_micros", "clicked_signal")
     return {name: np.zeros(0, dtype=np.int64) for name in names}
 
 

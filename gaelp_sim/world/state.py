@@ -36,7 +36,7 @@ def state_of(stack: Stack) -> State:
     state["unit.world"] = np.array([world for world, _ in units])
     state["unit.cell"] = np.array([cell for _, cell in units])
     state["unit.dropped"], state["unit.exhausted_s"] = stack.budgets.dropped, stack.budgets.exhausted_s
-    state["unit.reported_micros"] = stack.reported_micros
+    state["unit.reported_micros"], state["unit.rival_sales"] = stack.reported_micros, stack.rival_sales
     return state
 
 
@@ -90,6 +90,8 @@ def stack_from(model: Model, place: Place, state: State) -> Stack:
     stack.budgets.dropped[:] = state["unit.dropped"][units]
     stack.budgets.exhausted_s[:] = state["unit.exhausted_s"][units]
     stack.reported_micros[:] = state["unit.reported_micros"][units]
+    if state["unit.rival_sales"].shape[1:] == stack.rival_sales.shape[1:]:  # else the parent's rivals did not learn
+        stack.rival_sales[:] = state["unit.rival_sales"][units]
     return stack
 
 

@@ -32,7 +32,8 @@ def moment(scenario: Scenario, n: int = N, hour: int = 20) -> Moment:
     """What a bidder knows of an hour; luck is keyed."""
     luck = Draws(seed=5).words(Purpose.SALE, 0, np.arange(n), hour)
     pace = np.full((UNITS, len(scenario.channels)), PPM)
-    return Moment(hour, hour % 24, np.linspace(0.9, 1.1, UNITS), luck[0], luck[1] % 2 == 0, pace)
+    share = pace // np.arange(1, UNITS + 1)[:, None]
+    return Moment(hour, hour % 24, np.linspace(0.9, 1.1, UNITS), luck[0], luck[1] % 2 == 0, pace, share)
 
 
 def check_bidder(make: Make, scenario: Scenario) -> None:
@@ -61,7 +62,8 @@ def _check_one_by_one(bidder: Bidder, slots: Opportunities, now: Moment, whole: 
     for i in range(0, N, 37):
         part = Opportunities(**slots.take(slice(i, i + 1)))
         alone = Moment(
-            now.hour, now.local_hour, now.price_factor, now.luck[i : i + 1], now.returning[i : i + 1], now.multiplier_ppm
+            now.hour, now.local_hour, now.price_factor, now.luck[i : i + 1], now.returning[i : i + 1], now.multiplier_ppm,
+            now.participate_ppm,
         )
         one = bidder.bid(part, alone)
         for name, column in vars(one).items():

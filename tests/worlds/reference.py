@@ -15,7 +15,6 @@ import numpy as np
 
 from gaelp_sim.draws import Purpose
 from gaelp_sim.events import NONE, US, ConversionVia, Stage, TouchKind
-from gaelp_sim.market.rivals import TableRival
 from gaelp_sim.market.rule_policy import LEVEL_MULTIPLES, NIGHT_HOURS, RulePolicy
 from gaelp_sim.population.kinds import Move
 from gaelp_sim.population.people import born
@@ -24,6 +23,7 @@ from gaelp_sim.units import PPM, micros
 from gaelp_sim.world.model import model_of, traffic_of
 from gaelp_sim.world.stack import world_conditions
 from tests.worlds.reference_nouns import Ad, Chance, Person, Proposal, Result
+from tests.worlds.reference_rivals import PlainRivals
 
 GOODWILL, RIVALS, FATIGUE = 0, 1, 2
 HOUR, DAY, WORD, HALF = 3_600, 86_400, 2.0**32, 2**16
@@ -36,6 +36,7 @@ class ReferenceWorld:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario, self.model = scenario, model_of(scenario, scenario.seed)
+        self.rivals = PlainRivals(self.model)
         assert isinstance(self.model.us, RulePolicy)
         self.columns = born(self.model.draws, scenario, 0, range(scenario.cells))
         born_as = zip(
@@ -45,7 +46,7 @@ class ReferenceWorld:
         self.people = [Person(*each) for each in born_as]
         noise, shift = world_conditions(self.model, np.zeros(1, dtype=np.int64))
         self.noise, self.shift = float(noise[0]), shift
-        self.limits = [account.limit_micros for account in self.model.accounts]
+        self.limits = self.rivals.limits
         self.left = list(self.limits)
         """What the world's accounts have left, between hours."""
         self.lease = [list(self.limits) for _ in range(scenario.cells)]
@@ -65,12 +66,13 @@ class ReferenceWorld:
                 self._until(hour * HOUR)
                 self._lease_out(hour)
                 leased = [list(lease) for lease in self.lease]
+                self.rivals.begin_hour()
                 pace = [self._pace(hour, channel) for channel in range(self.model.channels)]
                 for cell in range(self.scenario.cells):
                     members = [person for person in self.people if person.cell == cell]
                     self._auctions(members, hour, plans, pace)
                     self._moves(members, hour, plans)
-                self._take_back(leased)
+                self._take_back(leased, hour)
         self._until(self.scenario.days * DAY)
         self.result.stages = [person.stage for person in self.people]
         return self.result
@@ -127,7 +129,7 @@ class ReferenceWorld:
         today = self.scenario.start + timedelta(days=hour // 24)
         for number, account in enumerate(self.model.accounts):
             if hour % 24 == 0 and (not account.monthly or hour == 0 or today.day == 1):
-                self.left[number] = account.limit_micros
+                self.left[number] = self.limits[number]
                 self.exhausted.discard(number)
         everybody = len(self.people)
         self.refused = defaultdict(int)
@@ -138,17 +140,20 @@ class ReferenceWorld:
                 left // everybody * here + left % everybody * here // everybody for left in self.left
             ]
 
-    def _take_back(self, leased: list[list[int]]) -> None:
+    def _take_back(self, leased: list[list[int]], hour: int) -> None:
         """What was spent is gone; whoever even all of the money could not have paid for is out until the refill."""
+        used = [0] * len(self.left)
         for cell, lease in enumerate(self.lease):
             for account, left in enumerate(lease):
                 self.left[account] -= leased[cell][account] - left
+                used[account] += leased[cell][account] - left
+        self.rivals.end_hour(hour, self.left, used)
         self.exhausted |= {account for account, charge in self.refused.items() if charge > self.left[account]}
 
     def _pace(self, hour: int, channel: int) -> int:
         """Our multiplier in ppm: the tightest day account that covers the channel holds us back."""
-        if self.scenario.us.policy.pacing == "none":
-            return PPM
+        if self.scenario.us.policy.pacing != "even":
+            return int(self.rivals.spending.by_channel()[0][0, channel] * PPM)
         passed = float(self.model.traffic_passed[hour % 24])
         paces = [PPM]
         for number, account in enumerate(self.model.accounts):
@@ -210,17 +215,19 @@ class ReferenceWorld:
         returning = person.clicks[self._slot(person)] > 0
         ours, creative = self._our_bid(chance.bids[US], hour, (channel, signal, returning), pace[channel])
         factor = self.noise * float(model.local_hour_price[model.local_hour(hour)])
-        bids = [ours] + [
-            _rival_bid(rival, word, signal, factor) for rival, word in zip(model.rivals, chance.bids[1:], strict=True)
-        ]
+        bids = [ours, *self.rivals.bids(chance.bids[1:], (channel, signal), factor)]
         family = int(model.effects.family[creative])
         match = model.effects.match[creative, person.stage]
         quality = float(match * model.effects.worn[level[FATIGUE + family]])
-        ads = self._clear(person, (channel, second), bids, chance, quality)
+        ads, stood = self._clear(person, (channel, second), bids, chance, quality)
+        self.rivals.note(person.cell, (channel, signal, factor), chance.bids[1:], (stood, ads))
         if ads:  # an empty page changes nobody: levels are written only where an ad was met
             person.level, person.level_s = level, second
             person.now = second
         self._meet(person, (channel, second, creative, quality), ads, chance)
+        for ad in ads:
+            if ad.clicked and ad.winner != US:
+                person.clicked_rival = (ad.winner, signal, second)
 
     def _next_device(self, person: Person, luck: int) -> None:
         sessions, place = self.model.chain, luck / WORD
@@ -247,10 +254,15 @@ class ReferenceWorld:
             creative = int(rule.creatives[channel, place])
         if not options:
             return 0, creative
+        share = int(self.rivals.spending.by_channel()[1][0, channel] * PPM)
+        if share < PPM and (luck & 0x3FFF) >= share * 2**14 // PPM:
+            return 0, int(rule.greedy_creative[signal])
         return int(float(LEVEL_MULTIPLES[level]) * (int(rule.price_micros[signal]) * pace // PPM)), creative
 
-    def _clear(self, person: Person, where: tuple[int, int], bids: list[int], chance: Chance, quality: float) -> list[Ad]:
-        """Sell the slots; whoever can't pay is dropped, and the auction is held again without them."""
+    def _clear(
+        self, person: Person, where: tuple[int, int], bids: list[int], chance: Chance, quality: float
+    ) -> tuple[list[Ad], list[int]]:
+        """Sell the slots; whoever can't pay is dropped, and the auction is held again. Ads, and bids that stood."""
         channel, second = where
         bids = list(bids)
         accounts = [
@@ -274,7 +286,7 @@ class ReferenceWorld:
             lease[number] -= cost[advertiser]
         for ad in ads:
             self.result.spend[second // DAY, ad.winner] += ad.charge
-        return ads
+        return ads, bids
 
     def _sold(self, person: Person, channel: int, bids: list[int], chance: Chance, quality: float) -> list[Ad]:
         rules, effects = self.model.rules, self.model.effects
@@ -381,6 +393,7 @@ class ReferenceWorld:
         value = micros(self.scenario.economics.ltv_usd) if advertiser == US else 0
         person.decided = True
         self.due.append((purchased, person))
+        self.rivals.sold(person.cell, person.clicked_rival, (advertiser, second, reported))
         self.result.sales.append((person.id, second, advertiser, int(via), purchased, reported, value))
 
     def _moves(self, members: list[Person], hour: int, plans: Plans) -> None:
@@ -461,8 +474,3 @@ class ReferenceWorld:
 
 def _quarters(first: int, second: int) -> list[float]:
     return [half / HALF for half in (first >> 16, first & 0xFFFF, second >> 16, second & 0xFFFF)]
-
-
-def _rival_bid(rival: object, word: int, signal: int, factor: float) -> int:
-    assert isinstance(rival, TableRival)
-    return int(float(rival.multiples[word >> 16]) * float(rival.level_micros[signal]) * factor)
