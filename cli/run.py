@@ -30,6 +30,7 @@ class RunOptions:
     sets: Sequence[str]
     policy: str | None
     rivals: str | None
+    rivals_from: str | None
     worlds: int | None
     workers: int
     continue_ref: str | None
@@ -47,6 +48,9 @@ class RunOptions:
 @click.option("--policy", metavar="P", help="How we bid: rule, silent, or your own module:Class.  [default: rule]")
 @click.option(
     "--rivals", type=click.Choice(["frozen", "learning"]), help="Do rivals learn while they bid?  [default: the scenario's]",
+)
+@click.option(
+    "--rivals-from", metavar="RUN|FILE", help="Meet rivals as a run left them, or as `gaelp rivals export` wrote them.",
 )
 @click.option("--worlds", type=click.IntRange(1, 10_000), metavar="N", help="Worlds.  [default: the scenario's]")
 @click.option(
@@ -123,6 +127,7 @@ def _request(options: RunOptions, settings: Settings) -> Any:
         continue_ref=options.continue_ref,
         label=options.label,
         incremental=options.incremental,
+        rivals_from=options.rivals_from,
     )
 
 

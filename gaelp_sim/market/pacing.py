@@ -22,8 +22,9 @@ FLOOR = 0.005
 DUAL_STEP = 0.25
 RATIO_MAX = 3.0
 """An hour counts as at most this many times its target."""
-PID_GAINS = (2.0, 0.35, 0.0)
+PID_GAINS = (4.0, 1.0, 2.0)
 """Proportional, integral, derivative: on the spend's lead over the traffic, as a share of the limit."""
+PRIOR_DAYS = 0.1
 COST_MEMORY = 0.3
 """Weight of the last hour in what full participation is thought to cost."""
 
@@ -146,9 +147,9 @@ class Traffic(NamedTuple):
         self.days[:, hour_of_day] += 1
 
     def curve(self) -> Floats:
-        """(worlds, 24): expected shares of a day's traffic; each leans on the mean hour as if that were one day's."""
+        """(worlds, 24): expected shares of a day's traffic; each leans on the mean hour as if that were PRIOR_DAYS days'."""
         mean = self.seen.sum(axis=1) / np.maximum(self.days.sum(axis=1), 1)
-        hourly = (self.seen + np.maximum(mean, 1e-9)[:, None]) / (self.days + 1)
+        hourly = (self.seen + PRIOR_DAYS * np.maximum(mean, 1e-9)[:, None]) / (self.days + PRIOR_DAYS)
         return hourly / hourly.sum(axis=1)[:, None]
 
 

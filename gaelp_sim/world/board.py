@@ -20,6 +20,7 @@ from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import PPM, micros
 from gaelp_sim.world.log import Table, full
 from gaelp_sim.world.model import Model
+from gaelp_sim.world.opponents import Opponents
 
 FRONT = "mind."
 
@@ -41,17 +42,20 @@ class Board:
     """(worlds, rivals, channels, ACTIONS)"""
 
     @staticmethod
-    def of(model: Model, worlds: Ints) -> Board:
-        """Rivals that have learned nothing yet."""
+    def of(model: Model, worlds: Ints, opponents: Opponents | None = None) -> Board:
+        """Rivals that have learned nothing yet, or what `opponents` had learned."""
         scenario = model.scenario
         cast = cast_of(scenario, model.draws, worlds)
+        if opponents is not None:
+            cast = opponents.cast(cast, worlds)
         seats = model.seats
         own_level = own_level_micros(scenario, cast)
         adapts = ADAPTIVE[cast.strategy] & scenario.rivals_learn
         nature = Nature(cast.strategy, cast.learns, adapts, model.truthful, _click_worth(scenario, own_level))
         cut = np.full((len(worlds), seats[0], seats[1], len(ACTIONS)), WHOLE, dtype=np.int64)
+        minds = Minds.fresh(len(worlds), seats) if opponents is None else opponents.minds_of(worlds)
         board = Board(
-            cast, Minds.fresh(len(worlds), seats), nature, own_level, model.crisis_signals,
+            cast, minds, nature, own_level, model.crisis_signals,
             model.panel.table_of(cast.strategy), cut,
         )
         board.decide()

@@ -23,6 +23,7 @@ from gaelp_sim.world.board import Board
 from gaelp_sim.world.intelligence import Intelligence
 from gaelp_sim.world.log import Log, Table, full
 from gaelp_sim.world.model import Model
+from gaelp_sim.world.opponents import Opponents
 from gaelp_sim.world.spending import Spending
 
 STATISTICS = ("opportunities", "entered", "wins", "price_index_ppm", "revenue_micros")
@@ -106,10 +107,13 @@ class Controller:
     _hour: int = 0
 
     @staticmethod
-    def of(model: Model, worlds: Ints, unit_world: Ints, unit_people: Ints) -> Controller:
-        """A controller with full accounts, before the first hour."""
+    def of(
+        model: Model, worlds: Ints, units: tuple[Ints, Ints], opponents: Opponents | None = None
+    ) -> Controller:
+        """A controller with full accounts, before the first hour; units: each one's world's place, and its people."""
+        unit_world, unit_people = units
         n = len(worlds)
-        board = Board.of(model, worlds)
+        board = Board.of(model, worlds, opponents)
         limits = _limits(model, board)
         spent = np.zeros((n, model.bidders, model.channels + 1), dtype=np.int64)
         averages = np.tile([1.0, 0.3], (n, 1))

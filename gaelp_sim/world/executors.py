@@ -24,6 +24,7 @@ from gaelp_sim.units import HOURS_PER_DAY
 from gaelp_sim.world.control import Controller, Orders, Report
 from gaelp_sim.world.log import Log
 from gaelp_sim.world.model import model_of
+from gaelp_sim.world.opponents import opponents_from_text
 from gaelp_sim.world.policies import policy_named
 from gaelp_sim.world.shard import Shard, Tables, Task, restore_controller
 from gaelp_sim.world.stack import Place
@@ -215,7 +216,8 @@ class _Central:
         self.order = np.array(order)
         people = np.concatenate(pool.ask("unit_people"))[self.order]
         worlds = np.arange(task.scenario.worlds)
-        self.controller = Controller.of(model, worlds, np.array([units[at][0] for at in order]), people)
+        placed = (np.array([units[at][0] for at in order]), people)
+        self.controller = Controller.of(model, worlds, placed, opponents_from_text(task.opponents))
         if task.state is not None:
             restore_controller(self.controller, task.state)
         self.sizes = [len(place.units()) for place in places]

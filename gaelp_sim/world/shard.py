@@ -15,6 +15,7 @@ from gaelp_sim.world.decisions import decision_rows
 from gaelp_sim.world.journeys import PATH_COLUMNS, History, present_journeys
 from gaelp_sim.world.log import Log, Table, joined_columns
 from gaelp_sim.world.model import Model, model_of
+from gaelp_sim.world.opponents import opponents_from_text
 from gaelp_sim.world.policies import policy_named
 from gaelp_sim.world.rows import alias_rows, device_rows, ledger_rows, person_rows, touchpoint_rows, truth_rows, world_rows
 from gaelp_sim.world.stack import Place, Stack
@@ -33,6 +34,8 @@ class Task:
     start_hour: int
     state: State | None
     """Whole state to start from, None: newly born"""
+    opponents: str = ""
+    """What rivals begin with, as `Opponents.text` tells it; empty: they have learned nothing"""
 
 
 class LocalControl:
@@ -61,7 +64,7 @@ class Shard:
         self.task = task
         self.model = model_of(task.scenario, task.seed, policy_named(task.policy, task.scenario))
         self.stack = _stack(self.model, task)
-        self.own = LocalControl(controller_of(self.model, task.place, self.stack, task.state)) if control is None else None
+        self.own = LocalControl(controller_of(self.model, task, self.stack)) if control is None else None
         self.clock = Clock(self.stack, control or self.own, task.start_hour)  # type: ignore[arg-type]
         self.history = History(self.model.start_s)
         if self.stack.carried:
@@ -133,12 +136,14 @@ class Shard:
         self._ended, self.stack.closed = self.stack.closed, []
 
 
-def controller_of(model: Model, place: Place, stack: Stack, state: State | None) -> Controller:
+def controller_of(model: Model, task: Task, stack: Stack) -> Controller:
     """The controller of whole worlds, with its stored state where there is one."""
+    place, state = task.place, task.state
     units = place.units()
     worlds = np.arange(place.worlds.start, place.worlds.stop)
     unit_world = np.array([world - place.worlds.start for world, _ in units])
-    controller = Controller.of(model, worlds, unit_world, stack.unit_people())
+    opponents = opponents_from_text(task.opponents)
+    controller = Controller.of(model, worlds, (unit_world, stack.unit_people()), opponents)
     if state is not None:
         restore_controller(controller, state)
     return controller

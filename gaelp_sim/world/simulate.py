@@ -26,6 +26,7 @@ from gaelp_sim.world.estimate import estimated
 from gaelp_sim.world.executors import Executor, LostWorkerError, executor_of
 from gaelp_sim.world.log import Table, joined_columns
 from gaelp_sim.world.model import model_of
+from gaelp_sim.world.opponents import opponents_named
 from gaelp_sim.world.policies import DEFAULT_POLICY, policy_named
 from gaelp_sim.world.request import Estimate, OnProgress, Progress, RunRequest, RunSummary, ignore
 from gaelp_sim.world.rows import auction_hour_rows
@@ -76,7 +77,7 @@ def run(request: RunRequest, on_progress: OnProgress = ignore) -> RunSummary:
         parent = store.find_run(request.continue_ref) if request.continue_ref else None
         state = _inherited(store, parent, scenario) if parent else None
         record = _record(request, scenario, policy, parent)
-        task = Task(scenario, record.seed, policy, Place(range(0), range(0)), record.start_hour, state)
+        task = _task(record, scenario, record.start_hour, state)
         executor = executor_of(task, request.workers)
         try:
             begun = store.begin_run(record, model_of(scenario, record.seed).names())
@@ -94,7 +95,7 @@ def run(request: RunRequest, on_progress: OnProgress = ignore) -> RunSummary:
 def rerun(store: Store, run: RunRecord, scenario: Scenario, into: Store, on_progress: OnProgress) -> RunRecord:
     """Simulate a finished run of `store` again, into another store; a continued run starts from its parent's end."""
     state, from_hour = _state_before(store, run, run.start_hour)
-    task = Task(scenario, run.seed, run.policy, Place(range(0), range(0)), from_hour, state)
+    task = _task(run, scenario, from_hour, state)
     executor = executor_of(task, 1)
     begun = into.begin_run(replace(run, run_key=-1, parent_run_key=-1), model_of(scenario, run.seed).names())
     _write(Writing(into, begun, scenario, executor, Tally(), on_progress, time.perf_counter()), begun.start_hour)
@@ -115,7 +116,7 @@ def resume(db_url: str, run_ref: str, workers: int = 1, on_progress: OnProgress 
         scenario = parse_scenario(record.scenario_text, f"scenario of run {record.run_id}", [])
         done = last.hour if last else record.start_hour
         state, from_hour = _state_before(store, record, done)
-        task = Task(scenario, record.seed, record.policy, Place(range(0), range(0)), from_hour, state)
+        task = _task(record, scenario, from_hour, state)
         executor = executor_of(task, workers)
         try:
             with _resumable(store, record):
@@ -138,6 +139,20 @@ def _scenario_of(request: RunRequest) -> Scenario:
     return request.scenario.model_copy(update=changes)
 
 
+def _task(record: RunRecord, scenario: Scenario, start_hour: int, state: State | None) -> Task:
+    """What to simulate, before it is dealt out."""
+    return Task(scenario, record.seed, record.policy, Place(range(0), range(0)), start_hour, state, record.opponents)
+
+
+def _opponents(request: RunRequest, scenario: Scenario, parent: RunRecord | None) -> str:
+    """What rivals begin with: another run's or file's, else the parent's; raises UsageError where they do not fit."""
+    if request.rivals_from is None:
+        return parent.opponents if parent else ""
+    if parent is not None:
+        raise UsageError("--rivals-from and --continue don't go together: a continued run keeps its rivals. Leave one out.")
+    return opponents_named(request.rivals_from, request.db_url).fitting(scenario, request.rivals_from).text()
+
+
 def _record(request: RunRequest, scenario: Scenario, policy: str, parent: RunRecord | None) -> RunRecord:
     start_hour = parent.end_hour if parent else 0
     return RunRecord(
@@ -149,6 +164,7 @@ def _record(request: RunRequest, scenario: Scenario, policy: str, parent: RunRec
         parent_run_key=parent.run_key if parent else -1, root_run_key=parent.root_run_key if parent else -1,
         engine_version=__version__, python_version=platform.python_version(), numpy_version=np.__version__,
         numba_version=numba_version(), torch_version="", cpu_features=cpu_features(),
+        opponents=_opponents(request, scenario, parent),
     )
 
 
