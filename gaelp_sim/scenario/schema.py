@@ -18,6 +18,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(ge=0, le=24)]
 Positive = Annotated[float, Field(gt=0, le=1e9)]
 NonNegative = Annotated[float, Field(ge=0, le=1e9)]
+SlotFactor = Annotated[float, Field(ge=0.001, le=1)]
 Usd = Annotated[float, Field(ge=0, le=1e6)]
 Multiple = Annotated[float, Field(gt=0, le=100)]
 HalfLife = Annotated[float, Field(ge=0.03, le=36_500)]
@@ -188,9 +189,12 @@ class Channel(Part):
     """A place where ads are shown: its auction, its traffic and what its ads do to people."""
 
     name: Name
-    mechanism: Literal["first_price", "second_price", "gsp"] = "second_price"
+    mechanism: Literal["first_price", "second_price", "gsp", "vcg"] = "second_price"
     charge: Literal["cpc", "cpm"] = "cpm"
     slots: Annotated[int, Field(ge=1, le=8)] = 1
+    slot_factors: Annotated[list[SlotFactor], Field(max_length=8)] = []
+    """Clicks of each slot relative to the top one, as the seller reckons them: vcg prices a click by them, the other
+    mechanisms don't ask. Empty: 1, .8, .64, ..."""
     reserve_usd: Usd = 0.0
     quality_ranked: bool = False
     tells_min_bid_to_win: bool = False

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import timedelta
-from math import comb
+from fractions import Fraction
+from math import ceil, comb
 
 import numpy as np
 
@@ -305,7 +306,9 @@ class ReferenceWorld:
             winner = tied[int(chance.ties / WORD * len(tied))]
             del standing[winner]
             price = bids[winner]
-            if not rules.first_price[channel]:
+            if self.scenario.channels[channel].mechanism == "vcg":
+                price = self._harm(channel, (place, winner), standing, [bids, scores])
+            elif not rules.first_price[channel]:
                 following = max(standing.values(), default=0)
                 price = min(max(-(-following // scores[winner]), reserve), bids[winner])
             works = quality if winner == US else 1.0
@@ -313,6 +316,23 @@ class ReferenceWorld:
             charge = price * clicked if rules.per_click[channel] else -(-price // 1_000)
             ads.append(Ad(winner, price, charge, clicked, place))
         return ads
+
+    def _harm(self, channel: int, place: tuple[int, int], standing: dict[int, int], offers: list[list[int]]) -> int:
+        """VCG: the worth that the holder of a slot keeps from those ranked below it, at their scores or the reserve."""
+        slot, winner = place
+        rule, (bids, scores) = self.scenario.channels[channel], offers
+        reserve = int(self.model.rules.reserve_micros[channel])
+        clicks = [Fraction(4, 5)**k for k in range(rule.slots)]
+        if rule.slot_factors:
+            clicks = [Fraction(round(share * PPM), PPM) for share in rule.slot_factors]
+        worth = [*(clicks if rule.charge == "cpc" else [Fraction(1)] * rule.slots), Fraction(0)]
+        below = sorted(standing.values(), reverse=True)
+        below += [0] * rule.slots
+        harm = sum(
+            (worth[j - 1] - worth[j]) * max(Fraction(below[j - slot - 1], scores[winner]), Fraction(reserve))
+            for j in range(slot + 1, rule.slots + 1)
+        )
+        return min(max(ceil(harm / worth[slot]), reserve), bids[winner])
 
     def _meet(self, person: Person, shown: tuple[int, int, int, float], ads: list[Ad], chance: Chance) -> None:
         """Let the person meet the ads from the top slot down."""

@@ -70,12 +70,13 @@ def _segment(luck: random.Random, name: str, share: float, *, crisis: bool, cris
 
 
 def _channel(luck: random.Random, number: int) -> dict[str, Any]:
-    mechanism = luck.choice(["first_price", "second_price", "gsp", "gsp"])
+    mechanism = luck.choice(["first_price", "second_price", "gsp", "vcg"])
+    slots = luck.randint(1, 4) if mechanism in ("gsp", "vcg") else 1
     rate = luck.choice([1.0, 3.0, 6.0])
     signals = luck.randint(1, 3)
     return {
-        "name": f"channel{number}", "mechanism": mechanism, "charge": luck.choice(["cpc", "cpm"]),
-        "slots": luck.randint(1, 4) if mechanism == "gsp" else 1, "reserve_usd": luck.choice([0.0, 0.0, 1.5]),
+        "name": f"channel{number}", "mechanism": mechanism, "charge": luck.choice(["cpc", "cpm"]), "slots": slots,
+        "slot_factors": luck.choice([[], [1.0, 0.7, 0.35, 0.35][:slots]]), "reserve_usd": luck.choice([0.0, 0.0, 1.5]),
         "quality_ranked": luck.random() < 0.5, "tells_min_bid_to_win": luck.random() < 0.5,
         "opportunities_per_day": {stage: round(rate * luck.uniform(0.3, 1), 3) for stage in STAGES},
         "click_rate": {stage: round(luck.uniform(0.1, 0.6), 3) for stage in STAGES}, "examined": luck.choice([0.4, 0.9]),
