@@ -168,7 +168,7 @@ def _market() -> tuple[Feature, ...]:
         Feature(
             "competitor_aggression", "market", "share", 0, 1, "Share of the auctions we entered lately that rivals won."
         ),
-        Feature("seasonality", "market", "factor", 0, 2, "The season's factor on traffic today; 1 on average."),
+        Feature("seasonality", "market", "factor", 0, 10, "The calendar's factor on traffic today; 1 on a usual day."),
     )
 
 

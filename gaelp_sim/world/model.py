@@ -15,6 +15,7 @@ from gaelp_sim.market.bidder import Bidder
 from gaelp_sim.market.budgets import Account, accounts_of
 from gaelp_sim.market.rivals import HOUR_POWER, Panel, TableRival
 from gaelp_sim.market.rule_policy import RulePolicy
+from gaelp_sim.market.seasons import Seasons
 from gaelp_sim.observe.beliefs import Beliefs
 from gaelp_sim.population.kinds import Kinds, kinds_of
 from gaelp_sim.population.proposals import Proposer
@@ -42,6 +43,7 @@ class Model:
     rules: Rules
     accounts: list[Account]
     beliefs: Beliefs
+    seasons: Seasons
     us: Bidder
     rivals: Sequence[Bidder]
     panel: Panel | None
@@ -116,7 +118,7 @@ def model_of(scenario: Scenario, seed: int, us: Bidder | None = None) -> Model:
         scenario, draws, kinds,
         Proposer.of(draws, kinds, scenario),
         chain_of(scenario), Effects.of(scenario), Sales.of(scenario), Rules.of(scenario), accounts_of(scenario),
-        Beliefs.of(scenario),
+        Beliefs.of(scenario), Seasons.of(scenario, draws),
         us or RulePolicy.of(scenario), rivals, Panel.of(rivals) if rivals else None,
         [scenario.us.name] + [rival.name for rival in scenario.rivals],
         np.array([micros(signal.price_median_usd) for channel in scenario.channels for signal in channel.signals]),
@@ -152,18 +154,3 @@ def _campaigns(scenario: Scenario) -> NDArray[np.int16]:
         codes[names.index(campaign.channel)] = code
     return codes
 
-
-def day_of_year(model: Model, day: int, shift_days: Ints) -> Ints:
-    """Day of the year, 1-366, of a day of the run in worlds whose season is shifted."""
-    start = np.datetime64(model.scenario.start, "D")
-    dates = start + day + shift_days
-    return (dates - dates.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64) + 1
-
-
-def traffic_of(model: Model, day: int, shift_days: Ints) -> Floats:
-    """Factor on opportunities of a day, by world: weekday curve x yearly wave, mean 1 over the year."""
-    curves = model.scenario.curves
-    weekday = (model.scenario.start.weekday() + day) % 7
-    weekly = curves.weekday[weekday] / np.mean(curves.weekday)
-    angle = 2 * np.pi * (day_of_year(model, day, shift_days) - curves.season_peak_day) / 365.25
-    return weekly * (1.0 + curves.season_amplitude * np.cos(angle))

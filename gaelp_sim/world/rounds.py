@@ -60,9 +60,9 @@ def _play(stack: Stack, hour: int, number: int, slots: Slots) -> None:
 def _bids(stack: Stack, hour: int, slots: Slots) -> tuple[Bids, Ints]:
     """Our action, and everybody's bids: int64 (bidders, n)."""
     model, opportunities, luck = stack.model, slots.opportunities, slots.luck.bids
-    assert stack.orders is not None
+    assert stack.orders is not None and stack.market is not None
     local, n = model.local_hour(hour), len(slots)
-    factor = stack.unit_noise * model.local_hour_price[local]
+    factor = stack.unit_noise * stack.market.prices * model.local_hour_price[local]
     clicked = stack.memory["clicks"][opportunities.row, slots.memory_slot] > 0
     bids = np.empty((model.bidders, n), dtype=np.int64)
     moment = Moment(hour, local, factor, luck[US], clicked, stack.orders.multiplier_ppm)
