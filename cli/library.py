@@ -275,8 +275,7 @@ def replayed(db_url: str, run_ref: str, *, policy: str) -> Record:
 
 def rivals_at_end(db_url: str, run_ref: str) -> list[Record]:
     """Rows of the view rivals_daily of a run's last day."""
-    sql = "SELECT * FROM rivals_daily WHERE day = (SELECT MAX(day) FROM rivals_daily) ORDER BY world_id, advertiser"
-    found = answered(db_url, sql, Asked(run_ref, False, (), limit=1_000_000, timeout_s=60.0))
+    found = answered(db_url, "rivals_at_end", Asked(run_ref, False, (), limit=1_000_000, timeout_s=60.0))
     return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
 
 

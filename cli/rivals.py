@@ -12,7 +12,10 @@ from gaelp_sim.cli.output import print_json, print_records, say
 from gaelp_sim.cli.params import RunRef
 from gaelp_sim.errors import UsageError
 
-SHOWN = ("world_id", "advertiser", "strategy", "learns", "value", "bid_multiple", "pace", "aggression", "usual_loss", "click_value")
+SHOWN = (
+    "world_id", "advertiser", "strategy", "learns", "value", "bid_multiple", "pace", "aggression", "usual_loss",
+    "click_value",
+)
 
 
 @click.group(cls=GaelpGroup)
@@ -45,9 +48,9 @@ def show(settings: Settings, /, run: str) -> None:
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.pass_obj
 def export(settings: Settings, /, run: str, file: Path | None) -> None:
-    """Write a finished run's rivals as JSON, to a file or to stdout.
+    """Write a finished run's rivals as JSON.
 
-    Other runs meet them with --rivals-from FILE, or straight with --rivals-from RUN.
+    To FILE, or to stdout without one. Other runs meet them with --rivals-from FILE, or straight with --rivals-from RUN.
 
     \b
     Example:

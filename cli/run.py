@@ -47,7 +47,8 @@ class RunOptions:
 @click.option("--set", "sets", multiple=True, metavar="K=V", help="Change a key of the scenario; may be repeated.")
 @click.option("--policy", metavar="P", help="How we bid: rule, silent, or your own module:Class.  [default: rule]")
 @click.option(
-    "--rivals", type=click.Choice(["frozen", "learning"]), help="Do rivals learn while they bid?  [default: the scenario's]",
+    "--rivals", type=click.Choice(["frozen", "learning"]),
+    help="Whether rivals learn while they bid.  [default: the scenario's]",
 )
 @click.option(
     "--rivals-from", metavar="RUN|FILE", help="Meet rivals as a run left them, or as `gaelp rivals export` wrote them.",

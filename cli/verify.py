@@ -28,7 +28,9 @@ def verify() -> None:
 
 
 @verify.command("pacing")
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, metavar="N", show_default=True, help="Seed of the trial.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, metavar="N", show_default=True, help="Seed of the trial.",
+)
 @click.pass_obj
 @click.pass_context
 def pacing(ctx: click.Context, settings: Settings, /, seed: int) -> None:

@@ -51,6 +51,9 @@ class Purpose(IntEnum):
     WORLD_CRISIS = 13
     CRISIS_TURN = 14
     RIVAL_STATE = 15
+    MARKET_DAY = 20
+    """A world's day: words for the day's noise of prices, and the steps of the walks of prices and of volume."""
+    CREATIVE_PICK = 21
 
 
 class Who(NamedTuple):

@@ -54,7 +54,7 @@ def stream_of(seed: int, size: tuple[int, int, int], curve: Floats) -> Stream:
     """Draw a market; size: (worlds, days, opportunities per world and day on average)."""
     worlds, days, per_day = size
     draws, hours = Draws(seed), days * HOURS_PER_DAY
-    days_luck = draws.words(Purpose.WORLD, np.arange(worlds)[None].repeat(days, 0).ravel(), 0, np.arange(days).repeat(worlds))
+    days_luck = draws.words(Purpose.WORLD, np.tile(np.arange(worlds), days), 0, np.repeat(np.arange(days), worlds))
     volume, level = (np.exp(DAY_SD * normal_quantile(_open(word))).reshape(days, worlds) for word in days_luck[:2])
     mean = per_day * np.repeat(volume, HOURS_PER_DAY, axis=0) * np.tile(curve, days)[:, None]
     count = np.rint(mean).astype(np.int64).ravel()

@@ -147,7 +147,7 @@ class Traffic(NamedTuple):
         self.days[:, hour_of_day] += 1
 
     def curve(self) -> Floats:
-        """(worlds, 24): expected shares of a day's traffic; each leans on the mean hour as if that were PRIOR_DAYS days'."""
+        """(worlds, 24): expected shares of a day's traffic; each leans on the mean one as if on PRIOR_DAYS days."""
         mean = self.seen.sum(axis=1) / np.maximum(self.days.sum(axis=1), 1)
         hourly = (self.seen + PRIOR_DAYS * np.maximum(mean, 1e-9)[:, None]) / (self.days + PRIOR_DAYS)
         return hourly / hourly.sum(axis=1)[:, None]

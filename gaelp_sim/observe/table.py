@@ -173,7 +173,7 @@ def _market() -> tuple[Feature, ...]:
             1,
             "Estimated probability that the price to beat is above the market's usual one lately; 0.5 is usual.",
         ),
-        Feature("seasonality", "market", "factor", 0, 2, "The season's factor on traffic today; 1 on average."),
+        Feature("seasonality", "market", "factor", 0, 10, "The calendar's factor on traffic today; 1 on a usual day."),
     )
 
 

@@ -53,6 +53,7 @@ def _unique_names(scenario: Scenario) -> Iterator[Problem]:
         (("creatives",), scenario.creatives),
         (("us", "campaigns"), scenario.us.campaigns),
         (("rivals",), scenario.rivals),
+        (("curves", "events"), scenario.curves.events),
         (("crises",), scenario.crises),
         (("script",), scenario.script),
     ]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from gaelp_sim.errors import ScenarioError
+from gaelp_sim.scenario.parts import Part
 from gaelp_sim.scenario.problems import Path, key_text, nearest, part_at
 from gaelp_sim.scenario.scalars import plain_scalar, shown
-from gaelp_sim.scenario.schema import Part
 from gaelp_sim.scenario.yaml_nodes import KEY_CHARACTERS_MAX, Content, Node, error_at, read_yaml
 
 CHARACTERS_MAX = 2_000

@@ -10,8 +10,9 @@ from typing import Any, TypeAlias, get_args
 
 from pydantic_core import ErrorDetails
 
+from gaelp_sim.scenario.parts import Part
 from gaelp_sim.scenario.scalars import shown
-from gaelp_sim.scenario.schema import Part, Scenario
+from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.scenario.yaml_nodes import Node, Place
 
 Path: TypeAlias = tuple[str | int, ...]

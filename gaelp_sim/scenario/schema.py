@@ -7,49 +7,28 @@ it through `json_schema`. Rules that hold between parts stand in checks.py.
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_ .-]{0,39}$")]
-Share = Annotated[float, Field(ge=0, le=1)]
-Rate = Annotated[float, Field(ge=0, le=24)]
-Positive = Annotated[float, Field(gt=0, le=1e9)]
-NonNegative = Annotated[float, Field(ge=0, le=1e9)]
-SlotFactor = Annotated[float, Field(ge=0.001, le=1)]
-Usd = Annotated[float, Field(ge=0, le=1e6)]
-Multiple = Annotated[float, Field(gt=0, le=100)]
-HalfLife = Annotated[float, Field(ge=0.03, le=36_500)]
-"""Days; the shortest is a rate of 24 a day, the fastest that hours can follow."""
-Match = Annotated[float, Field(ge=0, le=10)]
-Logit = Annotated[float, Field(ge=-50, le=50)]
-Slope = Annotated[float, Field(ge=0, le=10)]
-START_YEARS = (1971, 2200)
-
-
-def _iso_date(value: object) -> object:
-    """Accept `2025-09-01` and dates; other forms that Python would read (ordinals, week dates, times) are refused."""
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        try:
-            value = date.fromisoformat(value)
-        except ValueError:
-            raise ValueError(f"'{value}' is not a day of the calendar") from None
-    if not isinstance(value, date):
-        raise ValueError("it must be a day written as YYYY-MM-DD")
-    if not START_YEARS[0] <= value.year <= START_YEARS[1]:
-        raise ValueError(f"year {value.year} is outside {START_YEARS[0]} to {START_YEARS[1]}")
-    return value
-
-
-IsoDate = Annotated[date, BeforeValidator(_iso_date)]
-
-
-class Part(BaseModel):
-    """A part of a scenario: strict types, no unknown keys, frozen."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+from gaelp_sim.scenario.parts import (
+    HalfLife,
+    IsoDate,
+    Logit,
+    Match,
+    MonthDay,
+    Multiple,
+    Name,
+    NonNegative,
+    Part,
+    Positive,
+    Rate,
+    Share,
+    Slope,
+    SlotFactor,
+    Usd,
+)
 
 
 class StageShares(Part):
@@ -161,6 +140,19 @@ class Population(Part):
     opportunities_per_hour_max: Annotated[int, Field(ge=1, le=4)] = 1
 
 
+class SeasonEvent(Part):
+    """Days that come back each year (a holiday, back to school): factors on top of the curves, both ends included."""
+
+    name: Name
+    first_day: MonthDay
+    last_day: MonthDay
+    """Earlier in the year than first_day: the event runs over New Year."""
+    traffic: Annotated[float, Field(gt=0, le=10)] = 1.0
+    """Factor on opportunities."""
+    prices: Annotated[float, Field(gt=0, le=10)] = 1.0
+    """Factor on what rivals bid."""
+
+
 class Curves(Part):
     """When people are active: each curve is scaled to mean 1."""
 
@@ -170,6 +162,8 @@ class Curves(Part):
     season_amplitude: Annotated[float, Field(ge=0, lt=1)] = 0.0
     season_peak_day: Annotated[int, Field(ge=1, le=366)] = 330
     """Day of the year at which the yearly wave peaks."""
+    events: Annotated[list[SeasonEvent], Field(max_length=32)] = []
+    """Where events overlap, their factors multiply."""
 
 
 class Signal(Part):
@@ -368,6 +362,13 @@ class Variation(Part):
 
     market_noise_sd: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     season_shift_days_max: Annotated[int, Field(ge=0, le=182)] = 0
+    """Whole days by which a world lives ahead of or behind the calendar: its yearly wave and its events."""
+    day_noise_sd: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Of the logarithm of each day's prices around the world's level; days are independent."""
+    price_drift_sd_per_day: Annotated[float, Field(ge=0, le=0.2)] = 0.0
+    """Step of the random walk that the logarithm of prices takes from day to day."""
+    volume_drift_sd_per_day: Annotated[float, Field(ge=0, le=0.2)] = 0.0
+    """The same for opportunities."""
     rival_value_sd: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Spread, in logs, of what opportunities are worth to a rival from world to world."""
     rival_budget_sd: Annotated[float, Field(ge=0, le=2)] = 0.0

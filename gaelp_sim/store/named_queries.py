@@ -208,6 +208,13 @@ _QUERIES = (
         """,
     ),
     NamedQuery(
+        "rivals_at_end", "What have the rivals learned by the last day?",
+        """
+        SELECT world_id, advertiser, strategy, learns, value, bid_multiple, pace, aggression, usual_loss, click_value
+        FROM rivals_daily WHERE day = (SELECT MAX(day) FROM rivals_daily) ORDER BY world_id, advertiser
+        """,
+    ),
+    NamedQuery(
         "rivals_over_time", "How have the rivals' bids changed from the first day to the last?",
         """
         SELECT advertiser, strategy, world_id,

@@ -127,8 +127,8 @@ def _standing_row(stack: Stack, hour: int) -> int:
 
 
 def _standing_of(stack: Stack) -> dict[str, Column]:
-    assert stack.orders is not None
-    return {"seasonality": stack.traffic.copy(), **stack.orders.standing}
+    assert stack.orders is not None and stack.market is not None
+    return {"seasonality": stack.market.season, **stack.orders.standing}
 
 
 def decision_rows(stack: Stack, noted: Table) -> Table:

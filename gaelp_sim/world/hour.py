@@ -6,7 +6,6 @@ from gaelp_sim.population.proposals import plan_day
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 from gaelp_sim.world.control import Orders, Report
 from gaelp_sim.world.journeys import sweep_lost
-from gaelp_sim.world.model import traffic_of
 from gaelp_sim.world.moves import play_moves
 from gaelp_sim.world.rounds import play_rounds
 from gaelp_sim.world.script import play_script
@@ -21,8 +20,8 @@ def run_hour(stack: Stack, hour: int, orders: Orders) -> Report:
     day, hour_of_day = divmod(hour, HOURS_PER_DAY)
     stack.take_orders(orders)
     if stack.plan is None or stack.plan.day != day:
-        stack.traffic = traffic_of(stack.model, day, stack.unit_shift_days)
-        stack.plan = plan_day(stack.model.proposer, stack.people, day, stack.traffic)
+        stack.market = stack.model.seasons.day(day, stack.unit_world_id, stack.unit_shift_days)
+        stack.plan = plan_day(stack.model.proposer, stack.people, day, stack.market.traffic)
     proposals = stack.plan.of_hour(hour_of_day)
     play_rounds(stack, hour, proposals)
     play_moves(stack, proposals)

@@ -16,6 +16,7 @@ from gaelp_sim.market.cast import crisis_signals
 from gaelp_sim.market.landscape import Places, bucket_edges, bucket_middles
 from gaelp_sim.market.rivals import HOUR_POWER, Panel
 from gaelp_sim.market.rule_policy import RulePolicy
+from gaelp_sim.market.seasons import Seasons
 from gaelp_sim.observe.beliefs import Beliefs
 from gaelp_sim.population.kinds import Kinds, kinds_of
 from gaelp_sim.population.proposals import Proposer
@@ -44,6 +45,7 @@ class Model:
     places: Places
     accounts: list[Account]
     beliefs: Beliefs
+    seasons: Seasons
     us: Bidder
     panel: Panel
     crisis_signals: NDArray[np.bool_]
@@ -126,9 +128,9 @@ def model_of(scenario: Scenario, seed: int, us: Bidder | None = None) -> Model:
         Proposer.of(draws, kinds, scenario),
         chain_of(scenario), Effects.of(scenario), Sales.of(scenario), rules,
         Places(bucket_edges(prices), bucket_middles(prices), _campaigns(scenario) != NONE, rules), accounts_of(scenario),
-        Beliefs.of(scenario),
+        Beliefs.of(scenario), Seasons.of(scenario, draws),
         us or RulePolicy.of(scenario), Panel.of(scenario), crisis_signals(scenario),
-        np.array([channel.mechanism == "second_price" or (channel.mechanism == "gsp" and channel.slots == 1)
+        np.array([channel.mechanism in ("second_price", "vcg") or (channel.mechanism == "gsp" and channel.slots == 1)
                   for channel in scenario.channels]),
         [scenario.us.name] + [rival.name for rival in scenario.rivals],
         prices,
@@ -164,18 +166,3 @@ def _campaigns(scenario: Scenario) -> NDArray[np.int16]:
         codes[names.index(campaign.channel)] = code
     return codes
 
-
-def day_of_year(model: Model, day: int, shift_days: Ints) -> Ints:
-    """Day of the year, 1-366, of a day of the run in worlds whose season is shifted."""
-    start = np.datetime64(model.scenario.start, "D")
-    dates = start + day + shift_days
-    return (dates - dates.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64) + 1
-
-
-def traffic_of(model: Model, day: int, shift_days: Ints) -> Floats:
-    """Factor on opportunities of a day, by world: weekday curve x yearly wave, mean 1 over the year."""
-    curves = model.scenario.curves
-    weekday = (model.scenario.start.weekday() + day) % 7
-    weekly = curves.weekday[weekday] / np.mean(curves.weekday)
-    angle = 2 * np.pi * (day_of_year(model, day, shift_days) - curves.season_peak_day) / 365.25
-    return weekly * (1.0 + curves.season_amplitude * np.cos(angle))

@@ -82,7 +82,8 @@ def _bids(stack: Stack, hour: int, slots: Slots) -> tuple[Bids, Ints]:
 
 def _price_factor(stack: Stack, hour: int) -> Floats:
     """(units,): the market's level of prices this hour, 1 on average."""
-    return stack.unit_noise * stack.model.local_hour_price[stack.model.local_hour(hour)]
+    assert stack.market is not None
+    return stack.unit_noise * stack.market.prices * stack.model.local_hour_price[stack.model.local_hour(hour)]
 
 
 def _teach(stack: Stack, hour: int, slots: Slots, bids: Ints, spent: Spent) -> None:

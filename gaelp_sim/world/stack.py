@@ -13,6 +13,7 @@ from gaelp_sim.events import NONE, Column, DeviceKind, Floats, Ints
 from gaelp_sim.market.budgets import Budgets
 from gaelp_sim.market.landscape import BUCKETS
 from gaelp_sim.market.learning import SALES, Lessons
+from gaelp_sim.market.seasons import MarketDay
 from gaelp_sim.observe.memory import Memory
 from gaelp_sim.population.people import People, born, joined
 from gaelp_sim.population.proposals import DayPlan
@@ -69,7 +70,8 @@ class Stack:
     log: Log = field(default_factory=Log)
     closed: list[Table] = field(default_factory=list)
     plan: DayPlan | None = None
-    traffic: Floats = field(default_factory=lambda: np.zeros(0))
+    market: MarketDay | None = None
+    """How the market stands today; as `plan`, of the day that is being played"""
     spent_micros: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     statistics: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     orders: Orders | None = None

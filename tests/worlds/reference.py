@@ -21,7 +21,7 @@ from gaelp_sim.population.kinds import Move
 from gaelp_sim.population.people import born
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import PPM, micros
-from gaelp_sim.world.model import model_of, traffic_of
+from gaelp_sim.world.model import model_of
 from gaelp_sim.world.stack import world_conditions
 from tests.worlds.reference_nouns import Ad, Chance, Person, Proposal, Result
 from tests.worlds.reference_rivals import PlainRivals
@@ -47,6 +47,8 @@ class ReferenceWorld:
         self.people = [Person(*each) for each in born_as]
         noise, shift = world_conditions(self.model, np.zeros(1, dtype=np.int64))
         self.noise, self.shift = float(noise[0]), shift
+        self.prices = 1.0
+        """Today's factor on rivals' bids."""
         self.limits = self.rivals.limits
         self.left = list(self.limits)
         """What the world's accounts have left, between hours."""
@@ -80,7 +82,8 @@ class ReferenceWorld:
 
     def _plan(self, day: int) -> Plans:
         """Everybody's proposals by (person, hour); both layers for everyone, needed or not."""
-        traffic = np.repeat(traffic_of(self.model, day, self.shift), self.scenario.cells)
+        market = self.model.seasons.day(day, np.zeros(1, dtype=np.int64), self.shift)
+        traffic, self.prices = np.repeat(market.traffic, self.scenario.cells), float(market.prices[0])
         plans: Plans = defaultdict(list)
         rows = np.arange(len(self.people))
         for active in (False, True):
@@ -215,7 +218,7 @@ class ReferenceWorld:
         signal = int(model.chain.first_signal[channel]) + sum(proposal.luck_query / WORD >= e for e in edges)
         returning = person.clicks[self._slot(person)] > 0
         ours, creative = self._our_bid(chance.bids[US], hour, (channel, signal, returning), pace[channel])
-        factor = self.noise * float(model.local_hour_price[model.local_hour(hour)])
+        factor = self.noise * self.prices * float(model.local_hour_price[model.local_hour(hour)])
         bids = [ours, *self.rivals.bids(chance.bids[1:], (channel, signal), factor)]
         family = int(model.effects.family[creative])
         match = model.effects.match[creative, person.stage]

@@ -25,7 +25,7 @@ def random_scenario(seed: int) -> Scenario:
     cells = luck.choice([1, 1, 2, 3])
     channels = [_channel(luck, number) for number in range(luck.randint(1, 3))]
     creatives = [_creative(luck, number) for number in range(luck.randint(1, 3))]
-    return Scenario.model_validate({
+    parts = {
         "name": f"random-{seed}", "start": luck.choice(["2025-09-01", "2025-01-30", "2024-02-28", "2025-12-30"]),
         "utc_offset_hours": luck.choice([0, -5, 9]), "days": luck.randint(1, 4), "seed": luck.randrange(2**63),
         "cells": cells, "log": "all", "population": _population(luck, rounds, cells),
@@ -34,7 +34,22 @@ def random_scenario(seed: int) -> Scenario:
             "weekday": [round(luck.uniform(0.5, 1.5), 3) for _ in range(7)], "season_amplitude": luck.choice([0.0, 0.3]),
         },
         "channels": channels, "creatives": creatives, "conversion": _conversion(luck),
-    } | _players(luck, channels, creatives) | _options(luck), strict=False)
+    } | _players(luck, channels, creatives) | _options(luck)
+    _season(luck, parts)
+    return Scenario.model_validate(parts, strict=False)
+
+
+def _season(luck: random.Random, parts: dict[str, Any]) -> None:
+    """Events around each of the start days, and worlds that stray from the calendar."""
+    if luck.random() < 0.5:
+        spans = {"summer": ("08-01", "09-02"), "winter": ("12-31", "01-31"), "leap": ("02-29", "03-01")}
+        parts["curves"]["events"] = [
+            {"name": name, "first_day": first, "last_day": last, "traffic": luck.choice([0.5, 1.5]),
+             "prices": luck.choice([0.7, 2.0])}
+            for name, (first, last) in spans.items()
+        ]
+    if luck.random() < 0.5:
+        parts["variation"] |= {"day_noise_sd": 0.3, "price_drift_sd_per_day": 0.2, "volume_drift_sd_per_day": 0.1}
 
 
 def _creative(luck: random.Random, number: int) -> dict[str, Any]:

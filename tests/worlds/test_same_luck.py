@@ -16,10 +16,10 @@ from gaelp_sim.population.kinds import Move
 from gaelp_sim.population.people import People
 from gaelp_sim.population.proposals import Proposer
 from gaelp_sim.scenario.loading import load_scenario
-from gaelp_sim.scenario.schema import Scenario, WorldCrisis
+from gaelp_sim.scenario.schema import Scenario, Variation, WorldCrisis
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_DAY
 from gaelp_sim.world.clock import crises_of_day
-from gaelp_sim.world.model import traffic_of
+from gaelp_sim.world.stack import Stack
 from tests.worlds.policies import POLICIES
 from tests.worlds.scenarios import STAGES, shard_of, whole_run
 
@@ -33,7 +33,8 @@ def lively(*, inert: bool = False) -> Scenario:
     scenario = load_scenario("quickstart", sets)
     names = [segment.name for segment in scenario.population.segments if not segment.crisis]
     news = WorldCrisis(name="news", on_day=2, segments=names, turns_crisis=0.3)
-    scenario = scenario.model_copy(update={"crises": [news]})
+    stray = Variation(day_noise_sd=0.1, price_drift_sd_per_day=0.1, volume_drift_sd_per_day=0.1)
+    scenario = scenario.model_copy(update={"crises": [news], "variation": stray})
     channels = [_channel(channel, inert) for channel in scenario.channels]
     if not inert:
         return scenario.model_copy(update={"channels": channels})
@@ -56,13 +57,17 @@ def _channel(channel: Any, inert: bool) -> Any:
     return channel.model_copy(update=update)
 
 
+def _traffic(stack: Stack, day: int) -> np.ndarray:
+    return stack.model.seasons.day(day, stack.unit_world_id, stack.unit_shift_days).traffic
+
+
 def luck_by_day(scenario: Scenario, policy: str) -> list[dict[str, Any]]:
     """All that a person may meet on each day, asked for with the state that the policy has led to."""
     shard, found = shard_of(scenario, policy), []
     for day in range(scenario.days):
         shard.advance(day * HOURS_PER_DAY)
         stack = shard.stack
-        rows, traffic = np.arange(stack.people.size), traffic_of(stack.model, day, stack.unit_shift_days)
+        rows, traffic = np.arange(stack.people.size), _traffic(stack, day)
         luck: dict[str, Any] = {"world crises": crises_of_day(stack, day)}
         for layer in (False, True):
             proposals = stack.model.proposer.propose(stack.people, rows, day, traffic, active=layer)
@@ -163,11 +168,12 @@ def keys_allowed(scenario: Scenario) -> dict[Purpose, set[tuple[int, ...]]]:
     allowed[Purpose.WORLD] = {(0, 0, 0, 0)}
     allowed[Purpose.RIVAL_STATE] = {(0, seat, 0, 0) for seat in range(len(scenario.rivals))}
     for day in range(scenario.days):
+        allowed[Purpose.MARKET_DAY] |= {(0, 0, day, 0)}
         allowed[Purpose.DAY_COUNTS] |= {(0, person, day, 0) for person in people}
         allowed[Purpose.WORLD_CRISIS] |= {(0, number, day, 0) for number in range(len(scenario.crises))}
         for _, number, second in crises_of_day(stack, day):
             allowed[Purpose.CRISIS_TURN] |= {(0, person, second, number) for person in people}
-        traffic = traffic_of(model, day, stack.unit_shift_days)
+        traffic = _traffic(stack, day)
         for active, purpose in ((False, Purpose.QUIET_PROPOSAL), (True, Purpose.ACTIVE_PROPOSAL)):
             found = model.proposer.propose(stack.people, np.array(people), day, traffic, active=active)
             rows = list(zip(found.row.tolist(), found.second.tolist(), found.kind.tolist(), strict=True))

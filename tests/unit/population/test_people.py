@@ -14,7 +14,7 @@ from gaelp_sim.population.sessions import next_device, signal_of, signal_shares
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
-from gaelp_sim.world.model import Model, model_of, traffic_of
+from gaelp_sim.world.model import Model, model_of
 
 PEOPLE = 50_000
 Z_LIMIT = 4.5
@@ -108,12 +108,17 @@ def test_queries_follow_stage_and_crisis(scenario: Scenario, model: Model) -> No
                 assert all(_close(got, share, n) for got, share in zip(counts, shares, strict=True))
 
 
+def _traffic(model: Model, day: int, shift_days: int = 0) -> np.ndarray:
+    """(1,): the day's factor on opportunities in world 0."""
+    return model.seasons.day(day, np.zeros(1, dtype=np.int64), np.array([shift_days])).traffic
+
+
 def _happened(model: Model, scenario: Scenario, days: range) -> tuple[np.ndarray, np.ndarray]:
     """Kind and second of every proposal that comes true for people who stay as they were born."""
     people = born(model.draws, scenario, 0, range(1))
     kinds, seconds = [], []
     for day in days:
-        traffic = traffic_of(model, day, np.zeros(1, dtype=np.int64))
+        traffic = _traffic(model, day)
         plan = plan_day(model.proposer, people, day, traffic).proposals
         true = plan.mark < model.kinds.rates.per_day[plan.kind, people.segment[plan.row], people.stage[plan.row]]
         kinds.append(plan.kind[true])
@@ -125,7 +130,7 @@ def test_everything_comes_true_at_its_rate(scenario: Scenario, model: Model) -> 
     """Counts of each kind over a week, thinned by state, are the rates' sums; moves don't follow the weekday."""
     kinds, _ = _happened(model, scenario, range(7))
     people = born(model.draws, scenario, 0, range(1))
-    factor = sum(float(traffic_of(model, day, np.zeros(1, dtype=np.int64))[0]) for day in range(7))
+    factor = sum(float(_traffic(model, day)[0]) for day in range(7))
     gated = [code for code, channel in enumerate(scenario.channels) if channel.goodwill_needed]
     for kind in range(model.kinds.count):
         expected = model.kinds.rate_per_day[kind, people.segment, people.stage].sum()
@@ -146,7 +151,7 @@ def test_hour_weekday_and_season_curves_are_recovered(scenario: Scenario, model:
     assert all(_close(got, share, len(ads)) for got, share in zip(by_hour, local / local.sum(), strict=True))
     by_day = np.bincount(ads // SECONDS_PER_DAY, minlength=14)
     weekday = (scenario.start.weekday() + np.arange(14)) % 7
-    season = np.array([float(traffic_of(model, day, np.zeros(1, dtype=np.int64))[0]) for day in range(14)])
+    season = np.array([float(_traffic(model, day)[0]) for day in range(14)])
     wave = season / (np.array(scenario.curves.weekday) / np.mean(scenario.curves.weekday))[weekday]
     assert np.abs(np.diff(wave)).max() < 0.02, "from day to day only the weekday jumps"
     assert ((by_day - season / season.sum() * len(ads)) ** 2 / by_day).sum() < 13 + Z_LIMIT * np.sqrt(26)
@@ -158,7 +163,7 @@ def test_the_yearly_wave_has_its_amplitude_and_peak(scenario: Scenario) -> None:
         "season_amplitude": 0.3, "season_peak_day": 330, "weekday": [1.0] * 7,
     })})
     model = model_of(waved, seed=1)
-    factor = np.array([traffic_of(model, day, np.array([0, 10])) for day in range(365)])
+    factor = np.array([[_traffic(model, day, shift)[0] for shift in (0, 10)] for day in range(365)])
     assert abs(factor[:, 0].mean() - 1) < 2e-3 and abs(factor[:, 0].max() - 1.3) < 1e-3
     peak = [(waved.start.timetuple().tm_yday + int(day)) % 365 for day in factor.argmax(axis=0)]
     assert peak == [330, 320]
