@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaelp_sim.draws import Draws, Purpose, normal_quantile, uniform
-from gaelp_sim.events import NONE, US, Bools, Floats, Ints
-from gaelp_sim.market.auction import Offers, Rules, full_quality
+from gaelp_sim.events import NONE, US, Bools, Floats, Ints, Mechanism
+from gaelp_sim.market.auction import Offers, Rules, Sale, full_quality
 from gaelp_sim.market.budgets import Account, Budgets, Round, clear_within_budgets
 from gaelp_sim.market.pacing import Mode, Pace, Passed, Traffic, pacing_multiplier_ppm, step
 from gaelp_sim.units import HOURS_PER_DAY, PER_MILLE, PPM
@@ -139,10 +139,7 @@ def _hour(stream: Stream, here: slice, sheet: _Sheet, budgets: Budgets) -> Bools
     return np.asarray(sold.winner[0] == US)
 
 
-_RULES = Rules(
-    np.zeros(1, dtype=bool), np.zeros(1, dtype=bool), np.zeros(1, dtype=bool), np.zeros(1, dtype=bool),
-    np.ones(1, dtype=np.int64), np.zeros(1, dtype=np.int64),
-)
+_RULES = Rules.of_sales([Sale(Mechanism.SECOND_PRICE, per_click=False)])
 
 
 def _passed(traffic: Traffic, of_day: int, limit: Ints, money: tuple[Ints, Ints]) -> Passed:

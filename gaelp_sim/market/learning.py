@@ -28,8 +28,6 @@ _Q, _GRADIENT, _VALUE = int(Strategy.Q_LEARNING), int(Strategy.POLICY_GRADIENT),
 SEEN, WON, SURPLUS = range(3)
 """What lessons tell of an action: auctions entered, won, and value less price of the wins in ppm of the seat's level."""
 CLICKS, SALES = range(2)
-SLOT_VALUE = 0.8
-"""A lower slot is worth this much of the one above it to a seat."""
 RATIO_MAX = 1000.0
 """A surplus counts as at most this many levels, so that sums stay small."""
 
@@ -100,6 +98,8 @@ class Seats(NamedTuple):
     """(units,): the hour's market level"""
     crisis: Bools
     """(signals,)"""
+    slot_worth_ppm: Ints
+    """(channels, slots): worth of a slot relative to the top one"""
 
 
 @compiled
@@ -116,7 +116,7 @@ def add_lessons(lessons: Lessons, seats: Seats, offered: Offered) -> None:
             surplus = np.int64(0)
             if slot >= 0:
                 value = seats.multiples[seats.book.table[unit, rival], luck >> np.uint32(16)]
-                gain = (value - offered.price_micros[slot, i] / max(level, 1.0)) * SLOT_VALUE ** float(slot)
+                gain = (value - offered.price_micros[slot, i] / max(level, 1.0)) * seats.slot_worth_ppm[channel, slot] / PPM
                 surplus = np.int64(min(max(gain, -RATIO_MAX), RATIO_MAX) * PPM)
                 lessons.clicks[unit, rival, signal, CLICKS] += offered.clicked[slot, i]
             action = action_of(seats.book, unit, rival, channel, luck) if seats.book.picks[unit, rival] else TRUTHFUL

@@ -92,7 +92,8 @@ def _teach(stack: Stack, hour: int, slots: Slots, bids: Ints, spent: Spent) -> N
     assert stack.orders is not None
     orders = stack.orders
     seats = Seats(
-        model.panel.multiples, orders.book, orders.worth_micros, _price_factor(stack, hour), model.crisis_signals
+        model.panel.multiples, orders.book, orders.worth_micros, _price_factor(stack, hour), model.crisis_signals,
+        model.rules.worth_ppm,
     )
     add_lessons(stack.lessons, seats, Offered(
         one.unit, one.channel, one.signal, slots.luck.bids[1:], bids, spent.winner, spent.price_micros, spent.clicked

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gaelp_sim.events import US, Ints
-from gaelp_sim.market.learning import CLICKS, SALES, SEEN, SLOT_VALUE, SURPLUS, WON, Lessons
+from gaelp_sim.market.learning import CLICKS, SALES, SEEN, SURPLUS, WON, Lessons
 from gaelp_sim.market.rivals import ACTIONS, TRUTHFUL
 from gaelp_sim.units import PPM
 from gaelp_sim.world.board import Board
@@ -72,7 +72,8 @@ class PlainRivals:
                 self.lessons.crises[cell, seat] += [1, len(won)]
             for ad in won:
                 level = float(self.worth[0, seat, signal]) * factor
-                gain = (self._value(seat, word) - ad.price / max(level, 1.0)) * SLOT_VALUE**ad.place
+                worth = int(self.model.rules.worth_ppm[channel, ad.place])
+                gain = (self._value(seat, word) - ad.price / max(level, 1.0)) * worth / PPM
                 told[WON] += 1
                 told[SURPLUS] += int(min(max(gain, -1000.0), 1000.0) * PPM)
                 self.lessons.clicks[cell, seat, signal, CLICKS] += ad.clicked
