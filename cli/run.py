@@ -31,6 +31,7 @@ class RunOptions:
     policy: str | None
     rivals: str | None
     rivals_from: str | None
+    bidders: Sequence[str]
     worlds: int | None
     workers: int
     continue_ref: str | None
@@ -52,6 +53,10 @@ class RunOptions:
 )
 @click.option(
     "--rivals-from", metavar="RUN|FILE", help="Meet rivals as a run left them, or as `gaelp rivals export` wrote them.",
+)
+@click.option(
+    "--bidder", "bidders", multiple=True, metavar="NAME=M:C",
+    help="Let your own module:Class bid for the rival NAME; may be repeated.",
 )
 @click.option("--worlds", type=click.IntRange(1, 10_000), metavar="N", help="Worlds.  [default: the scenario's]")
 @click.option(
@@ -129,7 +134,15 @@ def _request(options: RunOptions, settings: Settings) -> Any:
         label=options.label,
         incremental=options.incremental,
         rivals_from=options.rivals_from,
+        bidders=tuple(_seat(pair) for pair in options.bidders),
     )
+
+
+def _seat(pair: str) -> tuple[str, str]:
+    name, equals, ref = pair.partition("=")
+    if not equals or ":" not in ref:
+        raise UsageError(f"--bidder {pair}: it must be NAME=module:Class, NAME a rival of the scenario")
+    return name, ref
 
 
 def _scenario(options: RunOptions, settings: Settings) -> Any:

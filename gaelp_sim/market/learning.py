@@ -33,10 +33,10 @@ RATIO_MAX = 1000.0
 
 EXPLORES = 0.1
 """Share of auctions in which a Q-learner or value learner tries another action."""
-SAMPLES_MAX = 400.0
+SAMPLES_MAX = 2000.0
 """A learner's estimates lean on about this many latest auctions of an action."""
 DISCOUNT = 0.5
-GRADIENT_STEP = 1.0
+GRADIENT_STEP = 2.0
 GRADIENT_FLOOR = 0.05
 """Share of auctions in which a policy gradient picks evenly, whatever it has learned."""
 PREFERENCE_SPREAD = 0.35

@@ -22,9 +22,9 @@ _TABLE_BITS = 16
 HOUR_POWER = 0.1
 """Prices follow the hour curve to this power."""
 RULE_SIGMA = 0.25
-ACTIONS = np.array([0.4, 0.55, 0.7, 0.85, 1.0, 1.15, 1.3, 1.5, 1.75])
+ACTIONS = np.array([0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 1.0, 1.1, 1.25, 1.5])
 """What a learning seat may make of its value."""
-TRUTHFUL = 4
+TRUTHFUL = 8
 """The action that bids the value itself."""
 WHOLE = 2**16
 """Probabilities of actions are whole parts of this."""

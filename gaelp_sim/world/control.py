@@ -12,7 +12,7 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from gaelp_sim.events import NONE, US, Bools, Floats, Ints
+from gaelp_sim.events import NONE, US, Bools, Column, Floats, Ints
 from gaelp_sim.market.budgets import UNLIMITED
 from gaelp_sim.market.learning import Lessons
 from gaelp_sim.market.pacing import pacing_multiplier_ppm
@@ -24,6 +24,7 @@ from gaelp_sim.world.intelligence import Intelligence
 from gaelp_sim.world.log import Log, Table, full
 from gaelp_sim.world.model import Model
 from gaelp_sim.world.opponents import Opponents
+from gaelp_sim.world.outsiders import Experience, Pupils
 from gaelp_sim.world.spending import Spending
 
 STATISTICS = ("opportunities", "entered", "wins", "price_index_ppm", "revenue_micros")
@@ -49,6 +50,8 @@ class Orders:
     """What rivals bid by"""
     worth_micros: Floats
     """(units, rivals, signals): the level of rivals' values"""
+    minds: dict[int, Column]
+    """States of learners from outside by code: (units,)"""
     standing: dict[str, Floats]
     """(units,) columns of the market and budget features"""
 
@@ -71,6 +74,8 @@ class Report:
     """What rivals have learned; empty where they don't"""
     prices: NDArray[np.int32]
     """(units, signals, BUCKETS, kinds): prices to beat, as we saw them and as they were"""
+    experience: Experience
+    """What learners from outside observed, by code: (units, ...)"""
 
 
 @dataclass
@@ -87,6 +92,7 @@ class Controller:
     board: Board
     spending: Spending
     intelligence: Intelligence
+    pupils: Pupils
     limit_micros: Ints
     """(worlds, accounts)"""
     left_micros: Ints
@@ -118,7 +124,8 @@ class Controller:
         spent = np.zeros((n, model.bidders, model.channels + 1), dtype=np.int64)
         averages = np.tile([1.0, 0.3], (n, 1))
         return Controller(
-            model, worlds, unit_world, unit_people, board, Spending.of(model, n), Intelligence.of(model, n), limits,
+            model, worlds, unit_world, unit_people, board, Spending.of(model, n), Intelligence.of(model, n),
+            Pupils(model.outsiders, n), limits,
             limits.copy(), np.full(limits.shape, NONE, dtype=np.int64), np.zeros(limits.shape, dtype=bool), spent,
             np.zeros(n, dtype=np.int64),
             np.zeros(n, dtype=np.int64), averages, averages.copy(),
@@ -139,7 +146,7 @@ class Controller:
         book, worth = self.board.book(self.unit_world, self.spending.by_rival())
         return Orders(
             lease.copy(), refilled.copy(), again.copy(), multiplier[self.unit_world], participate[self.unit_world],
-            book, worth, standing,
+            book, worth, self.pupils.minds(self.unit_world), standing,
         )
 
     def _shares(self) -> Ints:
@@ -166,6 +173,7 @@ class Controller:
         np.add.at(spent, self.unit_world, used)
         self.spending.learn(self._hour, sums[:, OPPORTUNITIES], self.limit_micros, (self.left_micros, spent))
         self.intelligence.learn(self._hour, report.prices, self.unit_world)
+        self.pupils.learn(report.experience, self.unit_world)
         if self.board.learns:
             self.board.learn(report.lessons, self.unit_world)
 
@@ -311,7 +319,8 @@ class Controller:
     def arrays(self) -> dict[str, np.ndarray]:
         """The state to resume from."""
         own = {name: getattr(self, name).copy() for name in self.STATE}
-        return {**own, **self.spending.arrays(), **self.board.arrays(), **self.intelligence.arrays()}
+        return {**own, **self.spending.arrays(), **self.board.arrays(), **self.intelligence.arrays(),
+                **self.pupils.arrays()}
 
     def final_rows(self) -> dict[str, Table]:
         """Rows written once, at a run's end."""
@@ -324,6 +333,7 @@ class Controller:
         self.spending.restore(arrays)
         self.board.restore(arrays)
         self.intelligence.restore(arrays)
+        self.pupils.restore(arrays)
 
 
 def _limits(model: Model, board: Board) -> Ints:

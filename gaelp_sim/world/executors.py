@@ -23,9 +23,7 @@ from gaelp_sim.errors import GaelpError, StoreBusyError
 from gaelp_sim.units import HOURS_PER_DAY
 from gaelp_sim.world.control import Controller, Orders, Report
 from gaelp_sim.world.log import Log
-from gaelp_sim.world.model import model_of
 from gaelp_sim.world.opponents import opponents_from_text
-from gaelp_sim.world.policies import policy_named
 from gaelp_sim.world.shard import Shard, Tables, Task, restore_controller
 from gaelp_sim.world.stack import Place
 from gaelp_sim.world.state import State, merged
@@ -210,7 +208,7 @@ class _Central:
     """The controller of worlds whose cells live in several processes."""
 
     def __init__(self, task: Task, places: list[Place], pool: Processes) -> None:
-        model = model_of(task.scenario, task.seed, policy_named(task.policy, task.scenario))
+        model = task.model()
         units = [unit for place in places for unit in place.units()]
         order = sorted(range(len(units)), key=lambda place: units[place])
         self.order = np.array(order)
@@ -264,6 +262,9 @@ def _joined(reports: list[Report], order: np.ndarray) -> Report:
         parts = [getattr(report, field.name) for report in reports]
         if isinstance(parts[0], tuple):
             whole[field.name] = type(parts[0])(*(np.concatenate(piece)[order] for piece in zip(*parts, strict=True)))
+        elif isinstance(parts[0], dict):
+            codes = sorted({code for part in parts for code in part})
+            whole[field.name] = {code: np.concatenate([part[code] for part in parts])[order] for code in codes}
         else:
             whole[field.name] = np.concatenate(parts)[order]
     return Report(**whole)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +48,8 @@ class Model:
     beliefs: Beliefs
     seasons: Seasons
     us: Bidder
+    outsiders: dict[int, Callable[[], Bidder]]
+    """How to make bidders from outside, by code"""
     panel: Panel
     crisis_signals: NDArray[np.bool_]
     """(signals,): by these one tells people in a crisis"""
@@ -114,8 +117,10 @@ class Model:
         }
 
 
-def model_of(scenario: Scenario, seed: int, us: Bidder | None = None) -> Model:
-    """Compile a scenario; `us` bids for us in place of the default rule."""
+def model_of(
+    scenario: Scenario, seed: int, us: Bidder | None = None, outsiders: dict[int, Callable[[], Bidder]] | None = None
+) -> Model:
+    """Compile a scenario; `us` bids for us in place of the default rule, `outsiders` in place of other seats."""
     draws, kinds = Draws(seed), kinds_of(scenario)
     rules, segments = Rules.of(scenario), scenario.population.segments
     prices = np.array([micros(signal.price_median_usd) for channel in scenario.channels for signal in channel.signals])
@@ -129,7 +134,7 @@ def model_of(scenario: Scenario, seed: int, us: Bidder | None = None) -> Model:
         chain_of(scenario), Effects.of(scenario), Sales.of(scenario), rules,
         Places(bucket_edges(prices), bucket_middles(prices), _campaigns(scenario) != NONE, rules), accounts_of(scenario),
         Beliefs.of(scenario), Seasons.of(scenario, draws),
-        us or RulePolicy.of(scenario), Panel.of(scenario), crisis_signals(scenario),
+        us or RulePolicy.of(scenario), outsiders or {}, Panel.of(scenario), crisis_signals(scenario),
         np.array([channel.mechanism in ("second_price", "vcg") or (channel.mechanism == "gsp" and channel.slots == 1)
                   for channel in scenario.channels]),
         [scenario.us.name] + [rival.name for rival in scenario.rivals],

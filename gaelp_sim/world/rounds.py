@@ -20,6 +20,7 @@ from gaelp_sim.world.control import ENTERED, OPPORTUNITIES, PRICE_INDEX, WINS
 from gaelp_sim.world.decisions import Decided, log_decisions
 from gaelp_sim.world.log import Block
 from gaelp_sim.world.meeting import Clicks, Shown, meet_ads, record_round, round_to_meet, would_click
+from gaelp_sim.world.outsiders import rival_moment
 from gaelp_sim.world.slots import Slots, round_of
 from gaelp_sim.world.stack import Stack
 
@@ -55,6 +56,7 @@ def _play(stack: Stack, hour: int, number: int, slots: Slots) -> None:
     decided = Decided(ours.level, ours.creative, wanted, bids[US], to_beat, spent)
     log_decisions(stack, (hour, number), slots, decided, ours.propensity)
     _count(stack, hour, slots, cleared)
+    stack.outsiders.observe(slots.opportunities, spent)
     if model.scenario.rivals_learn:
         _teach(stack, hour, slots, bids, spent)
     met = meet_ads(stack.people, model.effects, this, clicks, spent)
@@ -73,9 +75,14 @@ def _bids(stack: Stack, hour: int, slots: Slots) -> tuple[Bids, Ints]:
     moment = Moment(
         hour, local, factor, luck[US], clicked, stack.orders.multiplier_ppm, stack.orders.participate_ppm
     )
-    ours = model.us.bid(opportunities, moment)
+    seats = stack.outsiders.seats
+    ours = stack.outsiders.bid(US, opportunities, moment) if US in seats else model.us.bid(opportunities, moment)
     bids[US] = checked_bids(model.us.name, ours, n)
     bids[1:] = model.panel.bid(opportunities, stack.orders.book, factor, luck[1:])
+    for code in seats:
+        if code != US:
+            offer = stack.outsiders.bid(code, opportunities, rival_moment(moment, luck[code]))
+            bids[code] = checked_bids(seats[code][0].name, offer, n)
     check_all(bids, model.bidder_names)
     return ours, bids
 

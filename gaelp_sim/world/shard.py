@@ -16,6 +16,7 @@ from gaelp_sim.world.journeys import PATH_COLUMNS, History, present_journeys
 from gaelp_sim.world.log import Log, Table, joined_columns
 from gaelp_sim.world.model import Model, model_of
 from gaelp_sim.world.opponents import opponents_from_text
+from gaelp_sim.world.outsiders import makers
 from gaelp_sim.world.policies import policy_named
 from gaelp_sim.world.rows import alias_rows, device_rows, ledger_rows, person_rows, touchpoint_rows, truth_rows, world_rows
 from gaelp_sim.world.stack import Place, Stack
@@ -36,6 +37,13 @@ class Task:
     """Whole state to start from, None: newly born"""
     opponents: str = ""
     """What rivals begin with, as `Opponents.text` tells it; empty: they have learned nothing"""
+    bidders: tuple[tuple[str, str], ...] = ()
+    """Bidders from outside in rivals' seats: (rival's name, module:Class)"""
+
+    def model(self) -> Model:
+        """The scenario compiled, with whoever bids in it."""
+        made = makers(self.scenario, self.policy, self.bidders)
+        return model_of(self.scenario, self.seed, policy_named(self.policy, self.scenario), made)
 
 
 class LocalControl:
@@ -62,7 +70,7 @@ class Shard:
     def __init__(self, task: Task, control: Control | None = None) -> None:
         """Build the shard; without `control` it keeps its own controller (it must then hold whole worlds)."""
         self.task = task
-        self.model = model_of(task.scenario, task.seed, policy_named(task.policy, task.scenario))
+        self.model = task.model()
         self.stack = _stack(self.model, task)
         self.own = LocalControl(controller_of(self.model, task, self.stack)) if control is None else None
         self.clock = Clock(self.stack, control or self.own, task.start_hour)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import signal
 import threading
@@ -27,6 +28,7 @@ from gaelp_sim.world.executors import Executor, LostWorkerError, executor_of
 from gaelp_sim.world.log import Table, joined_columns
 from gaelp_sim.world.model import model_of
 from gaelp_sim.world.opponents import opponents_named
+from gaelp_sim.world.outsiders import additive, makers
 from gaelp_sim.world.policies import DEFAULT_POLICY, policy_named
 from gaelp_sim.world.request import Estimate, OnProgress, Progress, RunRequest, RunSummary, ignore
 from gaelp_sim.world.rows import auction_hour_rows
@@ -78,6 +80,7 @@ def run(request: RunRequest, on_progress: OnProgress = ignore) -> RunSummary:
         state = _inherited(store, parent, scenario) if parent else None
         record = _record(request, scenario, policy, parent)
         task = _task(record, scenario, record.start_hour, state)
+        makers(scenario, policy, task.bidders)
         executor = executor_of(task, request.workers)
         try:
             begun = store.begin_run(record, model_of(scenario, record.seed).names())
@@ -115,7 +118,8 @@ def resume(db_url: str, run_ref: str, workers: int = 1, on_progress: OnProgress 
         record, last = store.claim_run(found.run_id)
         scenario = parse_scenario(record.scenario_text, f"scenario of run {record.run_id}", [])
         done = last.hour if last else record.start_hour
-        state, from_hour = _state_before(store, record, done)
+        # What a bidder keeps to itself is in no stored state: such a run is lived through again from its start.
+        state, from_hour = _state_before(store, record, record.start_hour if _learns_alone(record, scenario) else done)
         task = _task(record, scenario, from_hour, state)
         executor = executor_of(task, workers)
         try:
@@ -141,7 +145,10 @@ def _scenario_of(request: RunRequest) -> Scenario:
 
 def _task(record: RunRecord, scenario: Scenario, start_hour: int, state: State | None) -> Task:
     """What to simulate, before it is dealt out."""
-    return Task(scenario, record.seed, record.policy, Place(range(0), range(0)), start_hour, state, record.opponents)
+    bidders = tuple((name, ref) for name, ref in json.loads(record.rival_bidders))
+    return Task(
+        scenario, record.seed, record.policy, Place(range(0), range(0)), start_hour, state, record.opponents, bidders
+    )
 
 
 def _opponents(request: RunRequest, scenario: Scenario, parent: RunRecord | None) -> str:
@@ -151,6 +158,13 @@ def _opponents(request: RunRequest, scenario: Scenario, parent: RunRecord | None
     if parent is not None:
         raise UsageError("--rivals-from and --continue don't go together: a continued run keeps its rivals. Leave one out.")
     return opponents_named(request.rivals_from, request.db_url).fitting(scenario, request.rivals_from).text()
+
+
+def _bidders(request: RunRequest, parent: RunRecord | None) -> str:
+    """Who bids from outside in rivals' seats, as JSON; a continued run keeps its parent's."""
+    if parent is not None and request.bidders:
+        raise UsageError("--bidder and --continue don't go together: a continued run keeps its bidders. Leave one out.")
+    return parent.rival_bidders if parent else json.dumps([list(pair) for pair in request.bidders])
 
 
 def _record(request: RunRequest, scenario: Scenario, policy: str, parent: RunRecord | None) -> RunRecord:
@@ -164,7 +178,7 @@ def _record(request: RunRequest, scenario: Scenario, policy: str, parent: RunRec
         parent_run_key=parent.run_key if parent else -1, root_run_key=parent.root_run_key if parent else -1,
         engine_version=__version__, python_version=platform.python_version(), numpy_version=np.__version__,
         numba_version=numba_version(), torch_version="", cpu_features=cpu_features(),
-        opponents=_opponents(request, scenario, parent),
+        opponents=_opponents(request, scenario, parent), rival_bidders=_bidders(request, parent),
     )
 
 
@@ -184,6 +198,11 @@ def cpu_features() -> str:
 
 def _inherited(store: Store, parent: RunRecord, scenario: Scenario) -> State:
     """The state a finished run ended with, for its child."""
+    if _learns_alone(parent, scenario):
+        raise UsageError(
+            f"--continue {parent.run_id}: its bidders from outside keep what they learn to themselves (no state and "
+            "restore), so nothing of it is stored; run the whole time at once"
+        )
     if parent.status != "FINISHED":
         raise UsageError(f"run {parent.run_id} is {parent.status}, only a finished run can be continued; resume it first")
     before = parse_scenario(parent.scenario_text, f"scenario of run {parent.run_id}", [])
@@ -212,6 +231,12 @@ def _state_before(store: Store, record: RunRecord, hour: int) -> tuple[State | N
     last = store.checkpoint(parent)
     assert last is not None, "a finished run has a checkpoint"
     return unpack(last.state), record.start_hour
+
+
+def _learns_alone(record: RunRecord, scenario: Scenario) -> bool:
+    """Whether a bidder from outside learns in a way that cannot be added up, nor stored."""
+    made = makers(scenario, record.policy, [(name, ref) for name, ref in json.loads(record.rival_bidders)])
+    return any(not additive(make()) for make in made.values())
 
 
 def _stored_touches(store: Store, record: RunRecord, from_hour: int, done: int) -> tuple[Table, int]:
@@ -323,8 +348,6 @@ def _summary(writing: Writing) -> RunSummary:
 
 def stored_summary(record: RunRecord) -> RunSummary:
     """The summary a finished run was stored with."""
-    import json
-
     return RunSummary(**json.loads(record.summary))
 
 

@@ -21,6 +21,7 @@ from gaelp_sim.units import SECONDS_PER_HOUR
 from gaelp_sim.world.control import REVENUE, STATISTICS, Orders, Report
 from gaelp_sim.world.log import Log, Table
 from gaelp_sim.world.model import Model
+from gaelp_sim.world.outsiders import Outsiders
 
 PEOPLE_MAX = 2**25
 """Rows are sorted by keys of 64 bits that leave them 25."""
@@ -79,6 +80,7 @@ class Stack:
     """What rivals have learned since the last report"""
     prices: NDArray[np.int32] = field(init=False)
     """(units, signals, BUCKETS, kinds): prices to beat of this hour"""
+    outsiders: Outsiders = field(init=False)
     rival_sales: Ints = field(init=False)
     """(units, rivals, signals): rivals' sales reported since, by the signal of the click that they followed"""
     standings: list[tuple[int, dict[str, Floats]]] = field(default_factory=list)
@@ -105,6 +107,7 @@ class Stack:
         self.reported_micros = np.zeros(self.units, dtype=np.int64)
         self.rival_sales = np.zeros((self.units, *self._seats[::2]), dtype=np.int64)
         self.lessons = Lessons.none(self.units, self._seats)
+        self.outsiders = Outsiders(self.model.outsiders, self.units)
 
     @property
     def _seats(self) -> tuple[int, int, int]:
@@ -141,6 +144,7 @@ class Stack:
     def take_orders(self, orders: Orders) -> None:
         """Start an hour: leases are filled, those whose accounts refilled may bid again, sums are zero."""
         self.orders = orders
+        self.outsiders.take(orders.minds)
         self.budgets.left_micros[:] = orders.lease_micros
         self.budgets.refused_micros[:] = 0
         self.budgets.dropped[:] = ~orders.again
@@ -160,7 +164,7 @@ class Stack:
         self.rival_sales = np.zeros_like(self.rival_sales)
         return Report(
             budgets.left_micros.copy(), budgets.exhausted_s.copy(), budgets.refused_micros.copy(), self.spent_micros,
-            self.statistics, lessons, self.prices,
+            self.statistics, lessons, self.prices, self.outsiders.report(),
         )
 
     def slot_of(self, rows: Ints, device: Column) -> Ints:
