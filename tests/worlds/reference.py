@@ -212,6 +212,7 @@ class ReferenceWorld:
         signal = int(model.chain.first_signal[channel]) + sum(proposal.luck_query / WORD >= e for e in edges)
         returning = person.clicks[self._slot(person)] > 0
         ours, creative = self._our_bid(chance.bids[US], hour, (channel, signal, returning), pace[channel])
+        ours = self._adjusted(person, second, ours)
         factor = self.noise * self.prices * float(model.local_hour_price[model.local_hour(hour)])
         bids = [ours] + [
             _rival_bid(rival, word, signal, factor) for rival, word in zip(model.rivals, chance.bids[1:], strict=True)
@@ -237,7 +238,7 @@ class ReferenceWorld:
         known = self.scenario.identity.mode == "perfect" or person.device in person.logged_in
         return 0 if known else person.device + 1
 
-    def _our_bid(self, luck: int, hour: int, seen: tuple[int, int, bool], pace: int) -> tuple[int, int]:
+    def _our_bid(self, luck: int, hour: int, seen: tuple[int, int, bool], pace: int) -> tuple[float, int]:
         """Our bid and creative by the rule, or explored with probability epsilon."""
         rule, (channel, signal, returning) = self.model.us, seen
         assert isinstance(rule, RulePolicy)
@@ -250,7 +251,16 @@ class ReferenceWorld:
             creative = int(rule.creatives[channel, place])
         if not options:
             return 0, creative
-        return int(float(LEVEL_MULTIPLES[level]) * (int(rule.price_micros[signal]) * pace // PPM)), creative
+        return float(LEVEL_MULTIPLES[level]) * (int(rule.price_micros[signal]) * pace // PPM), creative
+
+    def _adjusted(self, person: Person, second: int, bid: float) -> int:
+        """Our bid on the person's device, as far as the frequency cap lets it."""
+        adjust, cap = self.scenario.us.policy.device_adjustments, self.scenario.us.frequency_cap
+        if cap is not None:
+            window = round(cap.days * DAY)
+            if sum(second - window < shown <= second for shown in person.shown[self._slot(person)]) >= cap.impressions:
+                return 0
+        return int(bid * (adjust.mobile, adjust.desktop, adjust.tablet)[person.device])
 
     def _clear(self, person: Person, where: tuple[int, int], bids: list[int], chance: Chance, quality: float) -> list[Ad]:
         """Sell the slots; whoever can't pay is dropped, and the auction is held again without them."""
@@ -326,6 +336,7 @@ class ReferenceWorld:
         for ad in ads:
             if ad.winner == US:
                 person.clicks[self._slot(person)] += ad.clicked
+                person.shown[self._slot(person)].append(second)
 
     def _respond(
         self, person: Person, shown: tuple[int, int, int, float], ad: Ad, seen: tuple[bool, float, Chance]
@@ -375,6 +386,8 @@ class ReferenceWorld:
         if person.device not in person.logged_in and self.scenario.identity.mode != "perfect":
             person.clicks[0] += person.clicks[person.device + 1]
             person.clicks[person.device + 1] = 0
+            person.shown[0] += person.shown[person.device + 1]
+            person.shown[person.device + 1] = []
         person.logged_in.add(person.device)
 
     def _decide(self, person: Person, second: int, choice: tuple[int, ConversionVia], luck: list[int]) -> None:
