@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gaelp_sim.compiled import compiled
 from gaelp_sim.draws import Words
-from gaelp_sim.events import Bids, Bools, Floats, Ints, Opportunities, Outcomes, Statistics
+from gaelp_sim.events import Bids, Bools, DeviceKind, Floats, Ints, Opportunities, Outcomes, Statistics
 from gaelp_sim.market.bidder import Moment
 from gaelp_sim.scenario.schema import Channel, Creative, Scenario
 from gaelp_sim.units import PPM, micros
@@ -41,6 +41,8 @@ class RulePolicy:
     """(channels, creatives_max): codes a channel's campaign may show, repeated to fill the row"""
     creative_count: Ints
     """(channels,); 0 where we run no campaign"""
+    device_factor: Floats
+    """(devices,)"""
     epsilon: float
 
     @staticmethod
@@ -59,18 +61,19 @@ class RulePolicy:
         greedy = np.array([_fitting(scenario, channel, name.name) for channel, name in signals], dtype=np.int16)
         prices = np.array([micros(signal.price_median_usd) for _, signal in signals])
         counts = np.array([len(codes) for codes in eligible])
-        return RulePolicy(scenario.us.name, prices, levels, greedy, rows, counts, policy.exploration)
+        devices = np.array([getattr(policy.device_adjustments, kind.name.lower()) for kind in DeviceKind])
+        return RulePolicy(scenario.us.name, prices, levels, greedy, rows, counts, devices, policy.exploration)
 
     def bid(self, opportunities: Opportunities, moment: Moment) -> Bids:
-        """Level and creative by rule or, with probability epsilon, uniformly; bid = price x multiple x pacing."""
+        """Level and creative by rule or, with probability epsilon, uniformly; bid = price x pacing x multiple x device."""
         night = int(moment.local_hour in NIGHT_HOURS)
         table = _Table(
             self.price_micros, self.greedy_level[night], self.greedy_creative, self.creatives, self.creative_count,
-            LEVEL_MULTIPLES, self.epsilon,
+            LEVEL_MULTIPLES, self.device_factor, self.epsilon,
         )
         seen = _Seen(
-            opportunities.unit, opportunities.channel, opportunities.signal, moment.luck, moment.returning,
-            moment.multiplier_ppm, moment.participate_ppm,
+            opportunities.unit, opportunities.channel, opportunities.signal, opportunities.device, moment.luck,
+            moment.returning, moment.multiplier_ppm, moment.participate_ppm,
         )
         return Bids(*_rule_bids(table, seen))
 
@@ -92,6 +95,7 @@ class _Table(NamedTuple):
     creatives: NDArray[np.int16]
     creative_count: Ints
     multiples: Floats
+    device_factor: Floats
     epsilon: float
 
 
@@ -101,6 +105,7 @@ class _Seen(NamedTuple):
     unit: Ints
     channel: NDArray[np.int16]
     signal: NDArray[np.int16]
+    device: NDArray[np.int16]
     luck: Words
     returning: Bools
     multiplier_ppm: Ints
@@ -143,7 +148,7 @@ def _rule_bids(table: _Table, seen: _Seen) -> tuple[Ints, NDArray[np.int16], NDA
             if level[i] == 0 and creative[i] == greedy_creative:
                 propensity[i] = each * taking_part + 1.0 - taking_part
         paced = table.price_micros[signal] * seen.multiplier_ppm[seen.unit[i], channel] // PPM
-        bid[i] = int(table.multiples[level[i]] * paced)
+        bid[i] = int(table.multiples[level[i]] * paced * table.device_factor[seen.device[i]])
     return bid, level, creative, propensity
 
 

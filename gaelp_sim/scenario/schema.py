@@ -311,11 +311,27 @@ class Budget(Part):
     mode: Literal["hard", "google"] = "hard"
 
 
+class DeviceFactors(Part):
+    """Factors on our bids by the device that asks; 0 stays off it."""
+
+    mobile: Match = 1.0
+    desktop: Match = 1.0
+    tablet: Match = 1.0
+
+
+class FrequencyCap(Part):
+    """At most so many of our impressions to a user (as we resolve them) in any so many days, on all channels together."""
+
+    impressions: Annotated[int, Field(ge=1, le=1_000)]
+    days: Annotated[float, Field(gt=0, le=365)]
+
+
 class Policy(Part):
     """Our default rule: a multiple of the market price by signal and hour, with keyed exploration."""
 
     bid_multiplier: Multiple = 1.0
     repeat_visitor_factor: Multiple = 1.4
+    device_adjustments: DeviceFactors = DeviceFactors()
     exploration: Annotated[float, Field(gt=0, le=1)] = 0.1
     pacing: Literal["none", "even", "throttle", "pid", "dual"] = "even"
     """How budgets are spread over their day and month: not at all; by holding back once a day's spend runs ahead; by
@@ -328,6 +344,8 @@ class Us(Part):
     name: Name
     campaigns: Annotated[list[Campaign], Field(min_length=1, max_length=32)]
     budget: Budget = Budget()
+    frequency_cap: FrequencyCap | None = None
+    """Kept whatever the policy bids; e-mails don't count."""
     policy: Policy = Policy()
 
 

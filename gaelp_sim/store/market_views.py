@@ -50,7 +50,7 @@ _DECISIONS = View(
         coded("device", "kind of device", DEVICE_KINDS),
         plain("round", "the person's k-th opportunity of the hour"),
         plain("clearing_order", "place in the order in which the hour cleared"),
-        plain("participate", "1 if we entered the auction"),
+        plain("participate", "1 if the policy chose to bid"),
         optional("level", "bid level chosen"),
         named("creative", "creative offered", "creative"),
         plain("propensity", "probability of (participate, level, creative) under the policy that decided"),

@@ -130,7 +130,7 @@ _DECISIONS = View(
         named("signal", "query class or audience signal", "signal"),
         named("campaign", "campaign that bid", "campaign"),
         _DEVICE,
-        plain("participate", "1 if we entered the auction"),
+        plain("participate", "1 if the policy chose to bid"),
         optional("level", "bid level chosen"),
         named("creative", "creative offered", "creative"),
         plain("propensity", "probability of (participate, level, creative) under the policy that decided"),

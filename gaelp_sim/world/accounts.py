@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gaelp_sim.events import Column, Ints
-from gaelp_sim.observe.memory import merge_on_login
+from gaelp_sim.observe.memory import SLOTS, merge_on_login
 from gaelp_sim.world.stack import Stack
 
 
@@ -19,7 +19,10 @@ def log_in(stack: Stack, rows: Ints, device: Column, second: Ints) -> None:
     if not len(rows):
         return
     if stack.model.scenario.identity.mode != "perfect":
-        merge_on_login(stack.memory, rows, device.astype(np.int64) + 1)
+        slots = device.astype(np.int64) + 1
+        merge_on_login(stack.memory, rows, slots)
+        if stack.frequency is not None:
+            stack.frequency.merge(rows * SLOTS, rows * SLOTS + slots)
     people.logged_in[rows] |= np.left_shift(1, device).astype(np.int8)
     stack.login_s[rows, device] = second
 

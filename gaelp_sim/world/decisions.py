@@ -34,8 +34,10 @@ class Decided(NamedTuple):
 
     level: Codes
     creative: Codes
+    asked: Ints
+    """What our policy bid"""
     wanted: Ints
-    """Our bids before any budget dropped us"""
+    """The same, 0 where the frequency cap kept us out; before any budget dropped us"""
     entered: Ints
     """Our bids as they stood in the auction"""
     to_beat: Ints
@@ -102,7 +104,7 @@ def _noted(place: _Place, decided: Decided, options: tuple[Bools, Codes, Ints], 
         noted[0, count], noted[1, count], noted[2, count] = place.row[i], place.slot[i], place.second[i]
         noted[3, count], noted[4, count], noted[5, count] = place.channel[i], place.signal[i], place.device[i]
         noted[6, count], noted[7, count], noted[8, count] = order[i], decided.level[i], decided.creative[i]
-        noted[9, count], noted[10, count], noted[11, count] = decided.wanted[i], status, price
+        noted[9, count], noted[10, count], noted[11, count] = decided.asked[i], status, price
         noted[12, count], noted[13, count] = charge, decided.to_beat[i]
         noted[14, count], noted[15, count], noted[16, count] = on_list[place.row[i]], place.unit[i], i
         count += 1

@@ -14,7 +14,7 @@ from gaelp_sim.market.bidder import Moment, check_all, checked_bids
 from gaelp_sim.market.budgets import Round, Spent, clear_within_budgets
 from gaelp_sim.market.landscape import Watched, prices_to_beat, watch
 from gaelp_sim.market.learning import Offered, Seats, add_lessons
-from gaelp_sim.observe.memory import Impressions, Losses, remember_impressions, remember_losses
+from gaelp_sim.observe.memory import SLOTS, Impressions, Losses, remember_impressions, remember_losses
 from gaelp_sim.units import PPM
 from gaelp_sim.world.control import ENTERED, OPPORTUNITIES, PRICE_INDEX, WINS
 from gaelp_sim.world.decisions import Decided, log_decisions
@@ -31,7 +31,7 @@ class Cleared:
 
     ours: Bids
     wanted: Ints
-    """(n,): our bids before any budget dropped us"""
+    """(n,): our bids as far as the frequency cap let them, before any budget dropped us"""
     spent: Spent
 
 
@@ -49,11 +49,13 @@ def _play(stack: Stack, hour: int, number: int, slots: Slots) -> None:
     ours, bids = _bids(stack, hour, slots)
     this = round_to_meet(stack, slots, ours)
     clicks = would_click(stack.people, model.effects, this)
+    asked = bids[US].copy()
+    _keep_cap(stack, slots, bids)
     wanted = bids[US].copy()
     spent, quality = _clear(stack, slots, bids, clicks)
     cleared = Cleared(ours, wanted, spent)
     to_beat = _watch(stack, slots, (bids, quality), spent)
-    decided = Decided(ours.level, ours.creative, wanted, bids[US], to_beat, spent)
+    decided = Decided(ours.level, ours.creative, asked, wanted, bids[US], to_beat, spent)
     log_decisions(stack, (hour, number), slots, decided, ours.propensity)
     _count(stack, hour, slots, cleared)
     stack.outsiders.observe(slots.opportunities, spent)
@@ -85,6 +87,13 @@ def _bids(stack: Stack, hour: int, slots: Slots) -> tuple[Bids, Ints]:
             bids[code] = checked_bids(seats[code][0].name, offer, n)
     check_all(bids, model.bidder_names)
     return ours, bids
+
+
+def _keep_cap(stack: Stack, slots: Slots, bids: Ints) -> None:
+    """Keep us out, whoever bids for us, where the user has had as many impressions as the cap allows."""
+    if stack.frequency is not None:
+        one = slots.opportunities
+        bids[US][stack.frequency.reached(one.row * SLOTS + slots.memory_slot, one.second)] = 0
 
 
 def _price_factor(stack: Stack, hour: int) -> Floats:
@@ -218,6 +227,8 @@ def _remember(stack: Stack, slots: Slots, cleared: Cleared) -> None:
             opportunities.row[at], slot[at], second[at], opportunities.channel[at], opportunities.signal[at],
             effects.family[cleared.ours.creative[at]], spent.charge_micros[position, at], spent.clicked[position, at],
         ))
+        if stack.frequency is not None:
+            stack.frequency.note(opportunities.row[at] * SLOTS + slot[at], opportunities.second[at])
     lost = np.flatnonzero(~won & (cleared.wanted > 0))
     if len(lost):
         remember_losses(stack.memory, Losses(

@@ -11,10 +11,11 @@ from gaelp_sim.draws import Purpose, Who, normal_quantile, uniform
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import NONE, Column, DeviceKind, Floats, Ints
 from gaelp_sim.market.budgets import Budgets
+from gaelp_sim.market.frequency import Frequency
 from gaelp_sim.market.landscape import BUCKETS
 from gaelp_sim.market.learning import SALES, Lessons
 from gaelp_sim.market.seasons import MarketDay
-from gaelp_sim.observe.memory import Memory
+from gaelp_sim.observe.memory import SLOTS, Memory
 from gaelp_sim.population.people import People, born, joined
 from gaelp_sim.population.proposals import DayPlan
 from gaelp_sim.units import SECONDS_PER_HOUR
@@ -68,6 +69,8 @@ class Stack:
     signal of the rival's click that the sale followed"""
     carried: Table
     """Recorded touches of open journeys that an earlier run began, as touch columns"""
+    frequency: Frequency | None
+    """Our impressions by user, (people x SLOTS), where a cap counts them"""
     log: Log = field(default_factory=Log)
     closed: list[Table] = field(default_factory=list)
     plan: DayPlan | None = None
@@ -130,6 +133,7 @@ class Stack:
         return Stack(
             model, place, people, memory, budgets, worlds, noise, shift, alias_ids(model, people), never,
             never.copy(), never.copy(), _no_pending(), {},
+            Frequency.of(model.scenario.us.frequency_cap, people.size * SLOTS),
         )
 
     @property

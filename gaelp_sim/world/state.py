@@ -18,7 +18,7 @@ from gaelp_sim.world.stack import Place, Stack
 State = dict[str, Column]
 
 _PER_PERSON = ("login_s", "first_seen_s", "last_seen_s")
-_LISTS = ("pending", "carried", "closed", "memory")
+_LISTS = ("pending", "carried", "closed", "memory", "frequency")
 """Rows about people: they name the person by key, and stand in the order (key, then as they happened)."""
 
 
@@ -27,8 +27,8 @@ def state_of(stack: Stack) -> State:
     state: State = {f"people.{name}": column for name, column in stack.people.arrays().items() if name != "unit"}
     state.update({f"person.{name}": getattr(stack, name) for name in _PER_PERSON})
     closed = joined_columns(stack.closed) if stack.closed else {}
-    lists = ("pending", stack.pending), ("carried", stack.carried), ("closed", closed), ("memory", _remembered(stack))
-    for name, table in lists:
+    lists = (stack.pending, stack.carried, closed, _remembered(stack), _impressions(stack))
+    for name, table in zip(_LISTS, lists, strict=True):
         if table:
             state.update({f"{name}.{key}": column for key, column in table.items() if key != "row"})
             state[f"{name}.key"] = stack.keys(table["row"])
@@ -45,6 +45,15 @@ def _remembered(stack: Stack) -> Table:
     row, slot = np.divmod(arrays.pop("at"), SLOTS)
     del arrays["people"]
     return {"row": row, "slot": slot, **arrays}
+
+
+def _impressions(stack: Stack) -> Table:
+    """Impressions that a frequency cap still counts."""
+    if stack.frequency is None:
+        return {}
+    users, second = stack.frequency.rows(stack.settled_s + 1)
+    row, slot = np.divmod(users, SLOTS)
+    return {"row": row, "slot": slot, "second": second}
 
 
 def merged(states: list[State]) -> State:
@@ -85,6 +94,9 @@ def stack_from(model: Model, place: Place, state: State) -> Stack:
     stack.carried = _listed(state, "carried", keys) or no_touches()
     closed = _listed(state, "closed", keys)
     stack.closed = [closed] if closed else []
+    shown = _listed(state, "frequency", keys)
+    if stack.frequency is not None and shown:
+        stack.frequency.note(shown["row"] * SLOTS + shown["slot"], shown["second"])
     wanted = [world << 32 | cell for world, cell in place.units()]
     units = np.searchsorted(state["unit.world"] << 32 | state["unit.cell"], wanted)
     stack.budgets.dropped[:] = state["unit.dropped"][units]

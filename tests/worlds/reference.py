@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import timedelta
 from fractions import Fraction
-from math import ceil, comb
+from math import ceil
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import PPM, micros
 from gaelp_sim.world.model import model_of
 from gaelp_sim.world.stack import world_conditions
+from tests.worlds.reference_luck import chance_of, levels_read, quarters
 from tests.worlds.reference_nouns import Ad, Chance, Person, Proposal, Result
 from tests.worlds.reference_rivals import PlainRivals
 
@@ -188,25 +189,10 @@ class ReferenceWorld:
         return None
 
     def _chance(self, person: Person, second: int) -> Chance:
-        bidders = self.model.bidders
-        blocks = -(-(bidders + 1) // 4)
-        words = [w for slot in range(blocks + 2) for w in self._words(Purpose.OPPORTUNITY, person.id, second, slot)]
-        rest = words[4 * blocks :]
-        lower = [self._words(Purpose.LOWER_SLOT, person.id, second, slot) for slot in range(1, 4)]
-        response = [(rest[4], rest[5], rest[6])] + [(w[0], w[1], w[2]) for w in lower]
-        return Chance(words[:bidders], words[bidders], _quarters(rest[0], rest[1]), rest[2], rest[3], response)
+        return chance_of(lambda purpose, slot: self._words(purpose, person.id, second, slot), self.model.bidders)
 
     def _read(self, person: Person, second: int, luck: list[float]) -> list[int]:
-        """Levels as they stand at a second: each unit has survived with probability 2**(-elapsed / half-life)."""
-        left = []
-        for level, half_life, place in zip(person.level, self.model.half_life_s.tolist(), luck, strict=True):
-            alive = 2.0 ** (-(second - person.level_s) / half_life)
-            tails = [
-                sum(comb(level, i) * alive**i * (1 - alive) ** (level - i) for i in range(j, level + 1))
-                for j in range(1, level + 1)
-            ]
-            left.append(sum(place < tail for tail in tails))
-        return left
+        return levels_read(person, second, self.model.half_life_s.tolist(), luck)
 
     def _opportunity(self, person: Person, proposal: Proposal, hour: int, pace: list[int]) -> None:
         model, second, channel = self.model, proposal.second, proposal.kind
@@ -218,6 +204,7 @@ class ReferenceWorld:
         signal = int(model.chain.first_signal[channel]) + sum(proposal.luck_query / WORD >= e for e in edges)
         returning = person.clicks[self._slot(person)] > 0
         ours, creative = self._our_bid(chance.bids[US], hour, (channel, signal, returning), pace[channel])
+        ours = self._adjusted(person, second, ours)
         factor = self.noise * self.prices * float(model.local_hour_price[model.local_hour(hour)])
         bids = [ours, *self.rivals.bids(chance.bids[1:], (channel, signal), factor)]
         family = int(model.effects.family[creative])
@@ -245,7 +232,7 @@ class ReferenceWorld:
         known = self.scenario.identity.mode == "perfect" or person.device in person.logged_in
         return 0 if known else person.device + 1
 
-    def _our_bid(self, luck: int, hour: int, seen: tuple[int, int, bool], pace: int) -> tuple[int, int]:
+    def _our_bid(self, luck: int, hour: int, seen: tuple[int, int, bool], pace: int) -> tuple[float, int]:
         """Our bid and creative by the rule, or explored with probability epsilon."""
         rule, (channel, signal, returning) = self.model.us, seen
         assert isinstance(rule, RulePolicy)
@@ -261,7 +248,16 @@ class ReferenceWorld:
         share = int(self.rivals.spending.by_channel()[1][0, channel] * PPM)
         if share < PPM and (luck & 0x3FFF) >= share * 2**14 // PPM:
             return 0, int(rule.greedy_creative[signal])
-        return int(float(LEVEL_MULTIPLES[level]) * (int(rule.price_micros[signal]) * pace // PPM)), creative
+        return float(LEVEL_MULTIPLES[level]) * (int(rule.price_micros[signal]) * pace // PPM), creative
+
+    def _adjusted(self, person: Person, second: int, bid: float) -> int:
+        """Our bid on the person's device, as far as the frequency cap lets it."""
+        adjust, cap = self.scenario.us.policy.device_adjustments, self.scenario.us.frequency_cap
+        if cap is not None:
+            window = round(cap.days * DAY)
+            if sum(second - window < shown <= second for shown in person.shown[self._slot(person)]) >= cap.impressions:
+                return 0
+        return int(bid * (adjust.mobile, adjust.desktop, adjust.tablet)[person.device])
 
     def _clear(
         self, person: Person, where: tuple[int, int], bids: list[int], chance: Chance, quality: float
@@ -358,6 +354,7 @@ class ReferenceWorld:
         for ad in ads:
             if ad.winner == US:
                 person.clicks[self._slot(person)] += ad.clicked
+                person.shown[self._slot(person)].append(second)
 
     def _respond(
         self, person: Person, shown: tuple[int, int, int, float], ad: Ad, seen: tuple[bool, float, Chance]
@@ -407,6 +404,8 @@ class ReferenceWorld:
         if person.device not in person.logged_in and self.scenario.identity.mode != "perfect":
             person.clicks[0] += person.clicks[person.device + 1]
             person.clicks[person.device + 1] = 0
+            person.shown[0] += person.shown[person.device + 1]
+            person.shown[person.device + 1] = []
         person.logged_in.add(person.device)
 
     def _decide(self, person: Person, second: int, choice: tuple[int, ConversionVia], luck: list[int]) -> None:
@@ -459,7 +458,7 @@ class ReferenceWorld:
         brand = luck[0]
         decay = self._words(Purpose.SALE, person.id, second, 1)
         second = person.moment(second)
-        level = self._read(person, second, _quarters(decay[0], decay[1]))
+        level = self._read(person, second, quarters(decay[0], decay[1]))
         ours = float(sales.ours_share[level[GOODWILL], level[RIVALS]])
         if brand / WORD < ours:
             self._decide(person, second, (US, ConversionVia.HAZARD), luck)
@@ -480,7 +479,7 @@ class ReferenceWorld:
         self.result.spend[second // DAY, US] += cost
         words, decay = (self._words(Purpose.NATURAL, person.id, second, slot) for slot in (1, 2))
         second = person.moment(second)
-        person.level, person.level_s = self._read(person, second, _quarters(decay[0], decay[1])), second
+        person.level, person.level_s = self._read(person, second, quarters(decay[0], decay[1])), second
         clicked = words[0] / WORD < email.click_rate
         opened = clicked or words[1] / WORD < email.open_rate
         up = email.click_moves_up
@@ -493,7 +492,3 @@ class ReferenceWorld:
             self._log_in(person)
         person.clicks[self._slot(person)] += clicked
         person.on_list = person.on_list and luck >= email.unsubscribe_rate
-
-
-def _quarters(first: int, second: int) -> list[float]:
-    return [half / HALF for half in (first >> 16, first & 0xFFFF, second >> 16, second & 0xFFFF)]

@@ -36,7 +36,16 @@ def random_scenario(seed: int) -> Scenario:
         "channels": channels, "creatives": creatives, "conversion": _conversion(luck),
     } | _players(luck, channels, creatives) | _options(luck)
     _season(luck, parts)
+    _seat(luck, parts["us"])
     return Scenario.model_validate(parts, strict=False)
+
+
+def _seat(luck: random.Random, us: dict[str, Any]) -> None:
+    """Caps that bind within the hour, the day or the run, and bids by device."""
+    if luck.random() < 0.5:
+        us["frequency_cap"] = {"impressions": luck.randint(1, 4), "days": luck.choice([0.05, 0.5, 2.0])}
+    if luck.random() < 0.5:
+        us["policy"]["device_adjustments"] = {"mobile": luck.choice([0.0, 0.8, 1.7]), "desktop": luck.choice([0.5, 1.1])}
 
 
 def _season(luck: random.Random, parts: dict[str, Any]) -> None:

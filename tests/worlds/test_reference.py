@@ -10,7 +10,7 @@ import pytest
 from gaelp_sim.events import NONE
 from gaelp_sim.market import budgets
 from gaelp_sim.market.auction import Offers, Rules
-from gaelp_sim.scenario.schema import Budget, Scenario
+from gaelp_sim.scenario.schema import Budget, DeviceFactors, Scenario
 from gaelp_sim.world import rounds
 from tests.worlds.comparison import compare
 from tests.worlds.scenarios import random_scenario, whole_run
@@ -34,6 +34,8 @@ def test_the_scenarios_are_worth_comparing() -> None:
         "first_price", "second_price", "gsp", "vcg",
     }
     assert {scenario.us.budget.mode for scenario in scenarios} == {"hard", "google"}
+    assert sum(scenario.us.frequency_cap is not None for scenario in scenarios) > 5
+    assert sum(bool(scenario.curves.events) for scenario in scenarios) > 5
     found = [compare(scenario) for scenario in scenarios[:10]]
     assert sum(each.exhausted for each in found) > 10
     assert sum(each.sales for each in found) > 20
@@ -101,7 +103,10 @@ def _alone_with_399_micros() -> Scenario:
     scenario = random_scenario(3)
     campaigns = [campaign.model_copy(update={"budget_usd_day": None}) for campaign in scenario.us.campaigns]
     budget = Budget(usd_day=0.000399)
-    us = scenario.us.model_copy(update={"budget": budget, "campaigns": campaigns})
+    policy = scenario.us.policy.model_copy(update={"device_adjustments": DeviceFactors()})
+    us = scenario.us.model_copy(update={
+        "budget": budget, "campaigns": campaigns, "frequency_cap": None, "policy": policy,
+    })
     channels = [channel.model_copy(update={"charge": "cpm", "reserve_usd": 0.1}) for channel in scenario.channels]
     return scenario.model_copy(update={"us": us, "channels": channels, "rivals": [], "email": None})
 
