@@ -51,6 +51,10 @@ class Purpose(IntEnum):
     WORLD_CRISIS = 13
     CRISIS_TURN = 14
     RIVAL_STATE = 15
+    OUTSIDE_START = 16
+    """A person's first state under an outside user model."""
+    OUTSIDE_USER = 17
+    """Slots 0..2: an outside user model's response, its update, its choices of an item."""
 
 
 class Who(NamedTuple):

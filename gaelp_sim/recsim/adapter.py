@@ -68,7 +68,7 @@ class RecSimUserAdapter:
 
     def newborn(self, words: Words) -> Plain:
         """The state of a person who has met nothing yet; words: (4,), the person's own."""
-        sampler = getattr(self.model, "_user_sampler", None)
+        sampler: Any = getattr(self.model, "_user_sampler", None)
         with generator_put_back(), self._named("reset"):
             lend(words)
             if hasattr(sampler, "_rng"):

@@ -52,7 +52,7 @@ def documents_of(scenario: Scenario) -> list[AdDocument]:
     """Every document, at `channel x topics + creative`; the last of each channel is the rivals'."""
     topics = np.eye(topics_of(scenario))
     kinds = [_kind(creative) for creative in scenario.creatives] + [(0.0, 0.5)]
-    found = []
+    found: list[AdDocument] = []
     for channel in range(len(scenario.channels)):
         for topic, (quality, push) in enumerate(kinds):
             creative = topic if topic < len(scenario.creatives) else NONE

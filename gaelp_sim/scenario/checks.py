@@ -106,6 +106,8 @@ def _channels(scenario: Scenario) -> Iterator[Problem]:
             yield Problem((*here, "name"), "the name 'email' is kept for the owned channel; see `email`")
         if channel.slots > 1 and channel.mechanism != "gsp":
             yield Problem((*here, "slots"), f"{channel.slots} slots need `mechanism: gsp`; {channel.mechanism} sells one")
+        if channel.slots > 1 and scenario.population.user_model is not None:
+            yield Problem((*here, "slots"), "population.user_model is asked about one ad at a time; set 1")
         for stage in STAGES:
             if getattr(channel.click_rate, stage) > 1:
                 yield Problem((*here, "click_rate", stage), "a click rate is a probability; at most 1")

@@ -24,6 +24,7 @@ HalfLife = Annotated[float, Field(ge=0.03, le=36_500)]
 """Days; the shortest is a rate of 24 a day, the fastest that hours can follow."""
 Match = Annotated[float, Field(ge=0, le=10)]
 Logit = Annotated[float, Field(ge=-50, le=50)]
+ClassPath = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$", max_length=200)]
 Slope = Annotated[float, Field(ge=0, le=10)]
 START_YEARS = (1971, 2200)
 
@@ -158,6 +159,8 @@ class Population(Part):
     visits_per_day: StageRates = StageRates(unaware=0.0, aware=0.01, considering=0.06, intent=0.12)
     """Organic visits to our site; they cost nothing and change no level."""
     opportunities_per_hour_max: Annotated[int, Field(ge=1, le=4)] = 1
+    user_model: ClassPath | None = None
+    """module:Class of a RecSim user model that decides clicks in place of the channels' click rates. Its code is run."""
 
 
 class Curves(Part):

@@ -18,6 +18,7 @@ from gaelp_sim.world.control import ENTERED, PRICE_INDEX, WINS
 from gaelp_sim.world.decisions import Decided, log_decisions
 from gaelp_sim.world.log import Block
 from gaelp_sim.world.meeting import Clicks, Shown, meet_ads, record_round, round_to_meet, would_click
+from gaelp_sim.world.outside_clicks import foreseen, learn
 from gaelp_sim.world.slots import Slots, round_of
 from gaelp_sim.world.stack import Stack
 
@@ -46,6 +47,9 @@ def _play(stack: Stack, hour: int, number: int, slots: Slots) -> None:
     ours, bids = _bids(stack, hour, slots)
     this = round_to_meet(stack, slots, ours)
     clicks = would_click(stack.people, model.effects, this)
+    asked = foreseen(stack, this, clicks, bids) if stack.outside is not None else None
+    if asked is not None:
+        this, clicks = asked.this, asked.clicks
     wanted = bids[US].copy()
     spent = _clear(stack, slots, bids, clicks)
     cleared = Cleared(ours, wanted, spent)
@@ -53,6 +57,8 @@ def _play(stack: Stack, hour: int, number: int, slots: Slots) -> None:
     log_decisions(stack, (hour, number), slots, decided, ours.propensity)
     _count(stack, hour, slots, cleared)
     met = meet_ads(stack.people, model.effects, this, clicks, spent)
+    if asked is not None:
+        learn(stack, asked, spent)
     record_round(stack, slots, Shown(ours, spent, met))
     _remember(stack, slots, cleared)
 

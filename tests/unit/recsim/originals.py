@@ -94,6 +94,3 @@ class Original:
         return self._user_state.time_budget <= 0
 
 
-def make(slate_size: int) -> Original:
-    """A maker that is no class."""
-    return Original(slate_size)
