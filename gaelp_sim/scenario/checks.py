@@ -110,6 +110,8 @@ def _channels(scenario: Scenario) -> Iterator[Problem]:
             needed, given = " or ".join(SEVERAL_SLOTS), channel.mechanism
             yield Problem((*here, "slots"), f"{channel.slots} slots need `mechanism: {needed}`; {given} sells one")
         yield from _slot_factors((*here, "slot_factors"), channel)
+        if channel.slots > 1 and scenario.population.user_model is not None:
+            yield Problem((*here, "slots"), "population.user_model is asked about one ad at a time; set 1")
         for stage in STAGES:
             if getattr(channel.click_rate, stage) > 1:
                 yield Problem((*here, "click_rate", stage), "a click rate is a probability; at most 1")

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from gaelp_sim.scenario.parts import (
+    ClassPath,
     HalfLife,
     IsoDate,
     Logit,
@@ -138,6 +139,8 @@ class Population(Part):
     visits_per_day: StageRates = StageRates(unaware=0.0, aware=0.01, considering=0.06, intent=0.12)
     """Organic visits to our site; they cost nothing and change no level."""
     opportunities_per_hour_max: Annotated[int, Field(ge=1, le=4)] = 1
+    user_model: ClassPath | None = None
+    """module:Class of a RecSim user model that decides clicks in place of the channels' click rates. Its code is run."""
 
 
 class SeasonEvent(Part):

@@ -20,6 +20,7 @@ from gaelp_sim.world.control import ENTERED, OPPORTUNITIES, PRICE_INDEX, WINS
 from gaelp_sim.world.decisions import Decided, log_decisions
 from gaelp_sim.world.log import Block
 from gaelp_sim.world.meeting import Clicks, Shown, meet_ads, record_round, round_to_meet, would_click
+from gaelp_sim.world.outside_clicks import foreseen, learn
 from gaelp_sim.world.outsiders import rival_moment
 from gaelp_sim.world.slots import Slots, round_of
 from gaelp_sim.world.stack import Stack
@@ -51,6 +52,9 @@ def _play(stack: Stack, hour: int, number: int, slots: Slots) -> None:
     clicks = would_click(stack.people, model.effects, this)
     asked = bids[US].copy()
     _keep_cap(stack, slots, bids)
+    met_outside = foreseen(stack, this, clicks, bids) if stack.outside is not None else None
+    if met_outside is not None:
+        this, clicks = met_outside.this, met_outside.clicks
     wanted = bids[US].copy()
     spent, quality = _clear(stack, slots, bids, clicks)
     cleared = Cleared(ours, wanted, spent)
@@ -62,6 +66,8 @@ def _play(stack: Stack, hour: int, number: int, slots: Slots) -> None:
     if model.scenario.rivals_learn:
         _teach(stack, hour, slots, bids, spent)
     met = meet_ads(stack.people, model.effects, this, clicks, spent)
+    if met_outside is not None:
+        learn(stack, met_outside, spent)
     record_round(stack, slots, Shown(ours, spent, met))
     _remember(stack, slots, cleared)
 

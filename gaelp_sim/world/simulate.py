@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from gaelp_sim import __version__
-from gaelp_sim.errors import BidderError, InterruptedRunError, StoreBusyError, UsageError
+from gaelp_sim.errors import BidderError, InterruptedRunError, StoreBusyError, UsageError, UserModelError
 from gaelp_sim.scenario.loading import parse_scenario
 from gaelp_sim.scenario.resolved import resolved_text, scenario_hash
 from gaelp_sim.scenario.schema import Scenario
@@ -28,6 +28,7 @@ from gaelp_sim.world.executors import Executor, LostWorkerError, executor_of
 from gaelp_sim.world.log import Table, joined_columns
 from gaelp_sim.world.model import model_of
 from gaelp_sim.world.opponents import opponents_named
+from gaelp_sim.world.outside_users import user_model_named
 from gaelp_sim.world.outsiders import additive, makers
 from gaelp_sim.world.policies import DEFAULT_POLICY, policy_named
 from gaelp_sim.world.request import Estimate, OnProgress, Progress, RunRequest, RunSummary, ignore
@@ -75,6 +76,7 @@ def run(request: RunRequest, on_progress: OnProgress = ignore) -> RunSummary:
     scenario = _scenario_of(request)
     policy = request.policy or DEFAULT_POLICY
     policy_named(policy, scenario)
+    user_model_named(scenario)
     with Store.open(request.db_url) as store:
         parent = store.find_run(request.continue_ref) if request.continue_ref else None
         state = _inherited(store, parent, scenario) if parent else None
@@ -210,6 +212,7 @@ def _inherited(store: Store, parent: RunRecord, scenario: Scenario) -> State:
         ("population.people", before.population.people, scenario.population.people),
         ("worlds", before.worlds, scenario.worlds), ("cells", before.cells, scenario.cells),
         ("start", before.start, scenario.start),
+        ("population.user_model", before.population.user_model, scenario.population.user_model),
     ):
         if old != new:
             raise UsageError(
@@ -355,13 +358,13 @@ def stored_summary(record: RunRecord) -> RunSummary:
 def _resumable(store: Store, record: RunRecord) -> Iterator[None]:
     """Tell how to go on where a run ends between two commit points: interrupted at once, or a worker process died.
 
-    A run that its own bidder or script stops is FAILED: it would stop there again.
+    A run that its own bidder, user model or script stops is FAILED: it would stop there again.
     """
     try:
         yield
     except KeyboardInterrupt as stop:
         raise InterruptedRunError(f"interrupted at once; no commit is lost: gaelp resume {record.run_id}") from stop
-    except (BidderError, UsageError):
+    except (BidderError, UserModelError, UsageError):
         store.finish_run(record, "FAILED", {})
         raise
     except LostWorkerError as error:

@@ -22,6 +22,7 @@ from gaelp_sim.units import SECONDS_PER_HOUR
 from gaelp_sim.world.control import REVENUE, STATISTICS, Orders, Report
 from gaelp_sim.world.log import Log, Table
 from gaelp_sim.world.model import Model
+from gaelp_sim.world.outside_users import OutsideUsers
 from gaelp_sim.world.outsiders import Outsiders
 
 PEOPLE_MAX = 2**25
@@ -99,6 +100,9 @@ class Stack:
     now_s: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """(people,): the last moment of this hour at which something happened to the person; older ones don't matter"""
 
+    outside: OutsideUsers | None = None
+    """What an outside user model keeps of the people, where the scenario names one"""
+
     def __post_init__(self) -> None:
         if self.people.size > PEOPLE_MAX:
             raise UsageError(
@@ -121,7 +125,9 @@ class Stack:
     def of(model: Model, place: Place) -> Stack:
         """The people of these units as they are born."""
         people = joined([born(model.draws, model.scenario, world, place.cells) for world in place.worlds])
-        return Stack.of_people(model, place, people, Memory.empty(people.size, model.beliefs))
+        stack = Stack.of_people(model, place, people, Memory.empty(people.size, model.beliefs))
+        stack.outside = OutsideUsers.born(model.scenario, model.draws, people)
+        return stack
 
     @staticmethod
     def of_people(model: Model, place: Place, people: People, memory: Memory) -> Stack:
