@@ -45,6 +45,8 @@ AGGRESSION_STEP = 0.1
 AGGRESSION_MAX = 1.5
 CALM = 0.5 ** (1.0 / 6.0)
 """Aggression halves its distance to 1 in six hours."""
+FADING = 0.5 ** (1.0 / 12.0)
+"""What is lost lately fades by half in twelve hours."""
 USUAL_HOURS = 168.0
 VALUE_PRIOR_CLICKS = 30.0
 """A value learner trusts its own sales as much as what it believed after this many clicks."""
@@ -154,6 +156,8 @@ class Minds(NamedTuple):
     """(.., signals)"""
     aggression: Floats
     """(..): factor on bids for people in a crisis, 1..AGGRESSION_MAX"""
+    recent: Floats
+    """(.., 2): such auctions SEEN and WON lately, fading"""
     usual_loss: Floats
     """(..): share of auctions for people in a crisis that it is used to lose"""
     hours: Floats
@@ -167,7 +171,7 @@ class Minds(NamedTuple):
         by_signal, alone = (worlds, rivals, signals), (worlds, rivals)
         return Minds(
             np.zeros(actions), np.zeros(actions), np.zeros(actions[:-1]), np.ones(by_signal), np.zeros(by_signal),
-            np.zeros(by_signal), np.ones(alone), np.full(alone, rivals / (rivals + 1.0)), np.zeros(alone),
+            np.zeros(by_signal), np.ones(alone), np.zeros((*alone, 2)), np.full(alone, rivals / (rivals + 1.0)), np.zeros(alone),
         )
 
 
@@ -217,17 +221,20 @@ def _learn(minds: Minds, nature: Nature, lessons: Lessons) -> None:
 
 @inlined
 def _grow_aggressive(minds: Minds, world: int, rival: int, crises: Ints) -> None:
-    """A tenth more after an hour in which clearly more people in a crisis were lost than usual; it calms down again.
+    """A tenth more after an hour with people in a crisis while clearly more than usual are being lost; it calms down again.
 
-    Clearly: by more than one standard deviation, or a rival that is used to losing would be angry every other hour.
+    Clearly: by one standard deviation of what has been lost lately, or whoever is used to losing would be angry every
+    other hour.
     """
     aggression = 1.0 + (minds.aggression[world, rival] - 1.0) * CALM
-    n, usual = float(crises[SEEN]), minds.usual_loss[world, rival]
-    if n > 0.0:
-        lost = n - crises[WON]
-        if lost > usual * n + np.sqrt(usual * (1.0 - usual) * n):
+    recent, usual = minds.recent[world, rival], minds.usual_loss[world, rival]
+    recent *= FADING
+    recent += crises
+    if crises[SEEN] > 0:
+        lost = recent[SEEN] - recent[WON]
+        if lost > usual * recent[SEEN] + np.sqrt(usual * (1.0 - usual) * recent[SEEN]):
             aggression += AGGRESSION_STEP
-        minds.usual_loss[world, rival] += (lost / n - usual) / USUAL_HOURS
+        minds.usual_loss[world, rival] += ((crises[SEEN] - crises[WON]) / crises[SEEN] - usual) / USUAL_HOURS
     minds.aggression[world, rival] = min(aggression, AGGRESSION_MAX)
 
 
