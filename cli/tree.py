@@ -16,7 +16,7 @@ COMMANDS = {
     "journey": Lazy("gaelp_sim.cli.journey:journey", "Print one person's journey, touch by touch."),
     "runs": Lazy("gaelp_sim.cli.runs:runs", "List, show, compare and delete stored runs."),
     "scenarios": Lazy("gaelp_sim.cli.scenarios:scenarios", "List, show, check and start scenario files."),
-    "verify": Lazy("gaelp_sim.cli.verify:verify", "Check a run against published figures."),
+    "verify": Lazy("gaelp_sim.cli.verify:verify", "Check auctions against theory, runs against figures."),
     "db": Lazy("gaelp_sim.cli.db:db", "Upgrade, inspect and verify the store."),
     "completion": Lazy("gaelp_sim.cli.completion:completion", "Print the completion script of a shell."),
 }
