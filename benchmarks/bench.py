@@ -36,6 +36,8 @@ class Size:
     """the slow peers of the store write no more"""
     peer_steps: int = 20_000
     """of loops that take one thing at a time"""
+    core_auctions: int = 200_000
+    """of the auction alone"""
     events: int = 600_000
     """of the bare SimPy loop"""
     cells: tuple[int, ...] = (1, 4, 8)
@@ -54,7 +56,7 @@ QUICK = replace(
 )
 TINY = Size(
     repeats=1, long_repeats=1, store_repeats=1, people=300, people_max=600, hours=24, days=1, worlds=2, rows=200, commits=2,
-    peer_rows_max=200, peer_steps=50, events=1_000, cells=(1, 2), workers=(1,),
+    peer_rows_max=200, peer_steps=50, core_auctions=50, events=1_000, cells=(1, 2), workers=(1,),
 )
 
 

@@ -306,3 +306,10 @@ def realism_checks(db_url: str, run_ref: str) -> tuple[list[Record], list[str]]:
 
     found = realism.check_run(db_url, run_ref)
     return [check.as_json() for check in found.checks], found.left_out
+
+
+def market_checks(*, auctions: int, seed: int) -> list[Record]:
+    """The auctions against theory and definition, a record a check."""
+    from gaelp_sim.analyse import market_checks as market
+
+    return [check.as_json() for check in market.check_market(auctions, seed)]

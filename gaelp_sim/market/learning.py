@@ -171,7 +171,8 @@ class Minds(NamedTuple):
         by_signal, alone = (worlds, rivals, signals), (worlds, rivals)
         return Minds(
             np.zeros(actions), np.zeros(actions), np.zeros(actions[:-1]), np.ones(by_signal), np.zeros(by_signal),
-            np.zeros(by_signal), np.ones(alone), np.zeros((*alone, 2)), np.full(alone, rivals / (rivals + 1.0)), np.zeros(alone),
+            np.zeros(by_signal), np.ones(alone), np.zeros((*alone, 2)),
+            np.full(alone, rivals / (rivals + 1.0)), np.zeros(alone),
         )
 
 

@@ -1,8 +1,9 @@
-"""`gaelp replay`, `verify realism` and `journey`: what they print, and the exit code of a missed goal."""
+"""`gaelp replay`, `verify market`, `verify realism` and `journey`: what they print, and the exit code of a missed goal."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,6 +46,40 @@ def test_realism_ends_with_1_where_a_band_is_missed(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(library, "realism_checks", lambda url, ref: (CHECKS[:1], []))
     assert exit_code(["verify", "realism", "@last", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == CHECKS[:1]
+
+
+def test_market_ends_with_1_where_a_check_fails(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """All rows are printed, in the order of the columns; the exit code tells whether all passed."""
+    checks = [
+        {"check": "revenue", "expected": 1 / 3, "got": 0.3331, "tolerance": 0.001, "passed": True},
+        {"check": "ties of 2", "expected": 1.0, "got": 90.0, "tolerance": 9.8, "passed": False},
+    ]
+    asked: list[tuple[int, int]] = []
+
+    def told(auctions: int, seed: int) -> list[dict[str, Any]]:
+        asked.append((auctions, seed))
+        return checks
+
+    monkeypatch.setattr(library, "market_checks", told)
+    assert exit_code(["verify", "market", "--seed", "7"]) == 1
+    streams = capsys.readouterr()
+    assert streams.out.splitlines()[0].split() == ["check", "expected", "got", "tolerance", "passed"]
+    assert streams.err == "1 of 2 checks passed, 1,000,000 auctions, seed 7\n"
+    checks.pop()
+    assert exit_code(["verify", "market", "--auctions", "100000", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == checks
+    assert asked == [(1_000_000, 7), (100_000, 0)]
+    assert exit_code(["verify", "market", "--auctions", "99"]) == 2
+
+
+def test_market_checks_our_auctions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """The real thing, in an empty folder, which stays empty: every check has the same keys, and passes."""
+    monkeypatch.chdir(tmp_path)
+    assert exit_code(["verify", "market", "--auctions", "100000", "--json"]) == 0
+    checks = json.loads(capsys.readouterr().out)
+    assert {tuple(check) for check in checks} == {("check", "expected", "got", "tolerance", "passed")}
+    assert len(checks) > 40 and all(check["passed"] for check in checks)
+    assert not list(tmp_path.iterdir())
 
 
 def test_journey_prints_touches(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:

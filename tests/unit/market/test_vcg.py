@@ -56,7 +56,7 @@ bidders = some.lists(
         some.one_of(some.integers(0, BID_MICROS_MAX), some.integers(0, 5), some.just(BID_MICROS_MAX)),
         some.one_of(some.integers(1, QUALITY_MAX), some.just(PPM), some.integers(1, 3), some.just(QUALITY_MAX)),
     ),
-    min_size=1, max_size=10,
+    min_size=1, max_size=15,
 )
 
 
