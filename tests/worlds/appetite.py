@@ -24,7 +24,8 @@ class Greedy:
         self.rule, self.name = RulePolicy.of(scenario), scenario.us.name
 
     def bid(self, opportunities: Opportunities, moment: Moment) -> Bids:
-        price = np.where(self.rule.creative_count[opportunities.channel] > 0, self.rule.price_micros[opportunities.signal], 0)
+        ours = self.rule.creative_count[opportunities.channel] > 0
+        price = np.where(ours, self.rule.price_micros[opportunities.signal], 0)
         wanted = self.wanted(opportunities, price > 0)
         bids = self.rule.bid(opportunities, moment)
         return replace(
