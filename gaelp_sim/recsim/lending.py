@@ -14,14 +14,25 @@ import numpy as np
 
 from gaelp_sim.draws import Words
 
+_borrowed = [False]
+"""Whether the generator is lent at the moment: inside another loan there is nothing to put back."""
+
 
 @contextmanager
 def generator_put_back() -> Iterator[None]:
-    """Whatever is drawn or seeded inside, the global generator goes on afterwards as if it had not been."""
+    """Whatever is drawn or seeded inside, the global generator goes on afterwards as if it had not been.
+
+    Putting it back costs as much as a call of a model, so a round of calls stands inside one loan of its own.
+    """
+    if _borrowed[0]:
+        yield
+        return
     before = np.random.get_state()
+    _borrowed[0] = True
     try:
         yield
     finally:
+        _borrowed[0] = False
         np.random.set_state(before)
 
 

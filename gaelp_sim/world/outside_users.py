@@ -15,6 +15,7 @@ from gaelp_sim.events import NONE, US, Bools, Column, Floats, Ints
 from gaelp_sim.population.people import People
 from gaelp_sim.recsim.adapter import INTERFACE, LUCK_WORDS, Answer, RecSimUserAdapter
 from gaelp_sim.recsim.documents import AdDocument, documents_of, topics_of
+from gaelp_sim.recsim.lending import generator_put_back
 from gaelp_sim.recsim.user_state import Plain
 from gaelp_sim.scenario.schema import Scenario
 
@@ -84,8 +85,9 @@ class OutsideUsers:
         if users is None:
             return None
         words = draws.words(Purpose.OUTSIDE_START, people.world, people.person, 0)
-        for row in range(people.size):
-            users._keep(row, users.adapter.newborn(words[:, row]))
+        with generator_put_back():
+            for row in range(people.size):
+                users._keep(row, users.adapter.newborn(words[:, row]))
         users.first = {field: users.state[field].copy() for field in users.adapter.session_fields}
         return users
 

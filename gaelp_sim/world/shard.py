@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gaelp_sim.events import Column
+from gaelp_sim.market.bidder import Bidder
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import HOURS_PER_DAY
 from gaelp_sim.world.clock import Clock, Control
@@ -40,10 +41,10 @@ class Task:
     bidders: tuple[tuple[str, str], ...] = ()
     """Bidders from outside in rivals' seats: (rival's name, module:Class)"""
 
-    def model(self) -> Model:
-        """The scenario compiled, with whoever bids in it."""
+    def model(self, us: Bidder | None = None) -> Model:
+        """The scenario compiled, with whoever bids in it; `us` in place of the policy."""
         made = makers(self.scenario, self.policy, self.bidders)
-        return model_of(self.scenario, self.seed, policy_named(self.policy, self.scenario), made)
+        return model_of(self.scenario, self.seed, us or policy_named(self.policy, self.scenario), made)
 
 
 class LocalControl:
@@ -67,10 +68,13 @@ class LocalControl:
 class Shard:
     """People of some units with their clock; `advance` runs to an hour and hands over what happened."""
 
-    def __init__(self, task: Task, control: Control | None = None) -> None:
-        """Build the shard; without `control` it keeps its own controller (it must then hold whole worlds)."""
+    def __init__(self, task: Task, control: Control | None = None, us: Bidder | None = None) -> None:
+        """Build the shard; without `control` it keeps its own controller (it must then hold whole worlds).
+
+        us: bids for us in place of the task's policy
+        """
         self.task = task
-        self.model = task.model()
+        self.model = task.model(us)
         self.stack = _stack(self.model, task)
         self.own = LocalControl(controller_of(self.model, task, self.stack)) if control is None else None
         self.clock = Clock(self.stack, control or self.own, task.start_hour)  # type: ignore[arg-type]

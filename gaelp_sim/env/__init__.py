@@ -1,0 +1,1 @@
+"""Our worlds as environments in the forms that agents know."""
