@@ -11,7 +11,7 @@ import numpy as np
 
 from gaelp_sim.errors import BidderError, UsageError
 from gaelp_sim.events import Bids, Opportunities, Outcomes, Statistics
-from gaelp_sim.market.bidder import Bidder, Moment
+from gaelp_sim.market.bidder import Bidder, Moment, checked_answer
 from gaelp_sim.market.rule_policy import RulePolicy
 from gaelp_sim.scenario.schema import Scenario
 
@@ -55,24 +55,28 @@ def _outsider(name: str, scenario: Scenario) -> Bidder:
     missing = [verb for verb in ("bid", "observe", "update") if not callable(getattr(bidder, verb, None))]
     if missing:
         raise UsageError(f"--policy {name}: it has no {', '.join(missing)}; a bidder needs bid, observe and update.")
-    return _Guarded(name, bidder)
+    return _Guarded(name, bidder, len(scenario.creatives))
 
 
 @dataclass
 class _Guarded:
-    """An outsider's bidder: what it raises is told in its name."""
+    """An outsider's bidder: it gets copies, its answers are looked at, what it raises is told in its name."""
 
     name: str
     bidder: Bidder
+    creatives: int
 
     def bid(self, opportunities: Opportunities, moment: Moment) -> Bids:
         """Its bids, or a BidderError."""
+        given = Opportunities(**{name: column.copy() for name, column in vars(opportunities).items()})
         try:
-            return self.bidder.bid(opportunities, moment)
+            bids = self.bidder.bid(given, _copied(moment))
         except BidderError:
             raise
-        except Exception as error:
+        # Also a bidder that ends the program would leave its run half-done.
+        except (Exception, SystemExit) as error:
             raise BidderError(f"bidder {self.name}: bid raised {type(error).__name__}: {error}") from error
+        return checked_answer(self.name, bids, len(opportunities), self.creatives)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.bidder, name)
@@ -84,3 +88,8 @@ class _Guarded:
     def update(self, statistics: Statistics) -> None:
         """Passed on."""
         self.bidder.update(statistics)
+
+
+def _copied(moment: Moment) -> Moment:
+    arrays: dict[str, Any] = {name: value.copy() for name, value in vars(moment).items() if isinstance(value, np.ndarray)}
+    return replace(moment, **arrays)
