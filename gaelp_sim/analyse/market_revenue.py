@@ -31,6 +31,7 @@ class Within(NamedTuple):
 
 WITHIN = {2: Within(0.00095, 0.0005, 0.0009, 0.001, 0.0018), 5: Within(0.0007, 0.0005, 0.0004, 0.0008, 0.0007)}
 EQUIVALENCE_WITHIN = 0.0011
+PIECE = 20_000
 
 
 def revenue_checks(lab: Lab) -> Iterator[Check]:
@@ -74,31 +75,39 @@ def _reserved(lab: Lab, drawn: Drawn) -> Iterator[Check]:
 
 
 def _best_truth(lab: Lab, drawn: Drawn) -> Check:
-    """Against truthful rivals the truth is the best multiple of the value, draw by draw."""
-    n, percents = len(drawn.values), range(50, 155, 5)
-    best = _best_percent(lab, SECOND, (drawn, drawn.values), percents)
+    """Against truthful rivals the truth is the best multiple: draw by draw, so that some auctions are enough."""
+    n, percents, few = len(drawn.values), range(50, 155, 5), _some(drawn)
+    best = _best_percent(lab, SECOND, (few, few.values), percents)
     return Check(f"second price: best bid over value, {n} bidders", 1.0, best / 100, 0.0)
 
 
 def _best_shading(lab: Lab, drawn: Drawn) -> Check:
     """Against rivals at the equilibrium the equilibrium is best: by fives on some auctions, then by ones on all."""
-    n, rivals = len(drawn.values), equilibrium(drawn.values)
-    some = slice(0, lab.auctions // 5)
-    few = Drawn(np.ascontiguousarray(drawn.values[:, some]), drawn.ties[some], drawn.clicks[some])
-    about = _best_percent(lab, FIRST, (few, np.ascontiguousarray(rivals[:, some])), range(5, 105, 5))
+    n, rivals, few = len(drawn.values), equilibrium(drawn.values), _some(drawn)
+    about = _best_percent(lab, FIRST, (few, equilibrium(few.values)), range(5, 105, 5))
     best = _best_percent(lab, FIRST, (drawn, rivals), range(about - 5, about + 6))
     # The top of a smooth hill is found to the third root of the number of tries: half as well with an eighth of them.
     within = 0.01 * max(1.0, (TOLERANCE_AUCTIONS / lab.auctions) ** (1 / 3)) + 1e-9
     return Check(f"first price: best bid over value, {n} bidders", (n - 1) / n, best / 100, within)
 
 
+def _some(drawn: Drawn) -> Drawn:
+    """A fifth of the auctions."""
+    some = slice(0, len(drawn.ties) // 5)
+    return Drawn(drawn.values[:, some], drawn.ties[some], drawn.clicks[some])
+
+
 def _best_percent(lab: Lab, sale: Sale, market: tuple[Drawn, Ints], percents: Sequence[int]) -> int:
     """The multiple, in percent, with which bidder 0 gains most on these draws against rivals who stay as they are."""
     drawn, rivals = market
-    bids, gains = rivals.copy(), []
-    for percent in percents:
-        bids[0] = shaded(drawn.values[0], percent)
-        gains.append(int(gained(drawn.values[0], lab.sold(sale, bids, drawn.ties), 0).sum()))
+    gains = np.zeros(len(percents), dtype=np.int64)
+    # In pieces that stay in the processor's cache.
+    for start in range(0, len(drawn.ties), PIECE):
+        rows = slice(start, start + PIECE)
+        values, ties, bids = drawn.values[0, rows], drawn.ties[rows], rivals[:, rows].copy()
+        for place, percent in enumerate(percents):
+            bids[0] = shaded(values, percent)
+            gains[place] += gained(values, lab.sold(sale, bids, ties), 0).sum()
     return percents[int(np.argmax(gains))]
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gaelp_sim.draws import Words
 from gaelp_sim.errors import BidderError
-from gaelp_sim.events import Bids, Bools, Floats, Ints, Opportunities, Outcomes, Statistics
+from gaelp_sim.events import NONE, Bids, Bools, Floats, Ints, Opportunities, Outcomes, Statistics
 
 BID_MICROS_MAX = 10**10
 """No bid above 10,000 units of money per click (or per thousand): scores stay inside 64 bits."""
+_LEVEL_MAX = 2**15 - 1
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,42 @@ def checked_bids(name: str, bids: Bids, n: int) -> Ints:
     if value.shape != (n,):
         raise BidderError(f"bidder {name}: bids have shape {value.shape}; one bid per opportunity ({n}) is needed")
     if not np.issubdtype(value.dtype, np.integer):
-        raise BidderError(f"bidder {name}: bids are {value.dtype}; integer micros are needed")
+        such = f", such as {value[0]}" if n else ""
+        raise BidderError(f"bidder {name}: bids are {value.dtype}{such}; integer micros are needed")
+    if value.dtype == np.uint64 and n and value.max() > BID_MICROS_MAX:
+        raise BidderError(f"bidder {name}: bid {value.max()} micros; bids lie in 0..{BID_MICROS_MAX}")
     return value.astype(np.int64, copy=False)
+
+
+def checked_answer(name: str, bids: object, n: int, creatives: int) -> Bids:
+    """A stranger's whole answer, in the types of `Bids`, or a BidderError that names bidder, value and rule."""
+    missing = [column for column in Bids.__annotations__ if not hasattr(bids, column)]
+    if missing:
+        what = f"a {type(bids).__name__} without {', '.join(missing)}"
+        raise BidderError(f"bidder {name}: bid returned {what}; return gaelp_sim.events.Bids")
+    answer = cast(Bids, bids)
+    bid = checked_bids(name, answer, n)
+    check_all(bid.reshape(1, -1), [name])
+    level = _checked_codes(f"bidder {name}: level", answer.level, n, _LEVEL_MAX)
+    creative = _checked_codes(f"bidder {name}: creative", answer.creative, n, creatives - 1)
+    propensity = np.asarray(answer.propensity)
+    if propensity.shape != (n,) or not np.issubdtype(propensity.dtype, np.floating):
+        found = f"{propensity.dtype} of shape {propensity.shape}"
+        raise BidderError(f"bidder {name}: propensity is {found}; one float per opportunity ({n}) is needed")
+    likely = (propensity > 0) & (propensity <= 1)
+    if not likely.all():
+        raise BidderError(f"bidder {name}: propensity {propensity[~likely][0]}; what was chosen had a chance in (0, 1]")
+    return Bids(bid.copy(), level, creative, propensity.astype(np.float64))
+
+
+def _checked_codes(what: str, column: object, n: int, most: int) -> NDArray[np.int16]:
+    codes = np.asarray(column)
+    if codes.shape != (n,) or not np.issubdtype(codes.dtype, np.integer):
+        raise BidderError(f"{what} is {codes.dtype} of shape {codes.shape}; one integer per opportunity ({n}) is needed")
+    if n and (codes.min() < NONE or codes.max() > most):
+        worst = codes.min() if codes.min() < NONE else codes.max()
+        raise BidderError(f"{what} {worst}; it lies in 0..{most}, {NONE} for none")
+    return codes.astype(np.int16)
 
 
 def check_all(bids: Ints, names: Sequence[str]) -> None:

@@ -109,6 +109,9 @@ def _channels(scenario: Scenario) -> Iterator[Problem]:
         if channel.slots > 1 and channel.mechanism not in SEVERAL_SLOTS:
             needed, given = " or ".join(SEVERAL_SLOTS), channel.mechanism
             yield Problem((*here, "slots"), f"{channel.slots} slots need `mechanism: {needed}`; {given} sells one")
+        if channel.slots > 1 and channel.mechanism == "vcg" and channel.tells_min_bid_to_win:
+            message = "a VCG price of several slots lies below the least bid that wins one, so it can't be told; set false"
+            yield Problem((*here, "tells_min_bid_to_win"), message)
         yield from _slot_factors((*here, "slot_factors"), channel)
         if channel.slots > 1 and scenario.population.user_model is not None:
             yield Problem((*here, "slots"), "population.user_model is asked about one ad at a time; set 1")

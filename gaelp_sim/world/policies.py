@@ -6,13 +6,13 @@ import importlib
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from gaelp_sim.errors import BidderError, UsageError
 from gaelp_sim.events import Bids, Opportunities, Outcomes, Statistics
-from gaelp_sim.market.bidder import Bidder, Moment
+from gaelp_sim.market.bidder import Bidder, Moment, checked_answer
 from gaelp_sim.market.rule_policy import RulePolicy
 from gaelp_sim.scenario.schema import Scenario
 
@@ -60,24 +60,26 @@ def outsider_named(name: str, said: str, scenario: Scenario) -> Bidder:
     missing = [verb for verb in ("bid", "observe", "update") if not callable(getattr(bidder, verb, None))]
     if missing:
         raise UsageError(f"{said}: it has no {', '.join(missing)}; a bidder needs bid, observe and update.")
-    return _Guarded(name, bidder)
+    return _Guarded(name, bidder, len(scenario.creatives))
 
 
 class _Guarded:
-    """An outsider's bidder: whatever it raises is told in its name."""
+    """An outsider's bidder: it gets copies, its answers are looked at, what it raises is told in its name."""
 
-    def __init__(self, name: str, bidder: Bidder) -> None:
-        self.name, self.bidder = name, bidder
+    def __init__(self, name: str, bidder: Bidder, creatives: int) -> None:
+        self.name, self.bidder, self.creatives = name, bidder, creatives
 
     def bid(self, opportunities: Opportunities, moment: Moment) -> Bids:
         """Its bids, or a BidderError."""
-        bids: Bids = self._asked("bid", opportunities, moment)
-        return bids
+        bids = self._asked("bid", Opportunities(**_copies(opportunities)), replace(moment, **_copies(moment)))
+        return checked_answer(self.name, bids, len(opportunities), self.creatives)
 
     def observe(self, opportunities: Opportunities, outcomes: Outcomes) -> Statistics:
         """Its statistics, or a BidderError."""
-        seen: Statistics = self._asked("observe", opportunities, outcomes)
-        return seen
+        seen = self._asked("observe", Opportunities(**_copies(opportunities)), Outcomes(**_copies(outcomes)))
+        if not isinstance(getattr(seen, "sums", None), np.ndarray):
+            raise BidderError(f"bidder {self.name}: observe gave {type(seen).__name__}; Statistics with integer sums is needed")
+        return cast(Statistics, seen)
 
     def update(self, statistics: Statistics) -> None:
         """Let it learn, or raise a BidderError."""
@@ -92,5 +94,10 @@ class _Guarded:
             return getattr(self.bidder, verb)(*arguments)
         except BidderError:
             raise
-        except Exception as error:
+        # Also a bidder that ends the program would leave its run half-done.
+        except (Exception, SystemExit) as error:
             raise BidderError(f"bidder {self.name}: {verb} raised {type(error).__name__}: {error}") from error
+
+
+def _copies(columns: Any) -> dict[str, Any]:
+    return {name: value.copy() for name, value in vars(columns).items() if isinstance(value, np.ndarray)}

@@ -71,8 +71,17 @@ def test_registered_bidders_conform(name: str, scenario: Scenario) -> None:
     check_bidder(BIDDERS[name], scenario)
 
 
+LATEST: dict[str, int] = {}
+"""Where a bidder could leave its bids for others to see."""
+
+
 class Faulty(RulePolicy):
     """The rule with a fault to plant."""
+
+    rivals_level = 0.0
+    """What it was told of the rivals"""
+    heard = 0
+    """What it has seen of others since"""
 
     def bid(self, opportunities: Opportunities, moment: Moment) -> Bids:
         """Bid by the rule, then do what `name` says."""
@@ -81,26 +90,93 @@ class Faulty(RulePolicy):
             case "changes its arguments":
                 opportunities.signal[:1] = 0
             case "averages over the batch":
-                bids = replace(bids, bid_micros=bids.bid_micros - int(bids.bid_micros.mean() if len(bids) else 0) // 2**20)
+                bids = replace(bids, bid_micros=bids.bid_micros + int(bids.bid_micros.mean() if len(bids) else 0) // 2**20)
             case "bids below nothing":
                 bids = replace(bids, bid_micros=bids.bid_micros - 1)
             case "bids in floats":
                 bids = replace(bids, bid_micros=bids.bid_micros.astype(np.float64))
             case "forgets its propensity":
                 bids = replace(bids, propensity=np.zeros(len(bids)))
+            case "bids what is no number":
+                bids = replace(bids, bid_micros=np.full(len(bids), np.nan))
+            case "bids beyond all bounds":
+                bids = replace(bids, bid_micros=bids.bid_micros + 2**40)
+            case "bids by the row":
+                bids = replace(bids, bid_micros=bids.bid_micros + np.arange(len(bids)))
+            case "bids more for the second":
+                bids.bid_micros[1:2] += 1
+            case "knows its rivals":
+                bids = replace(bids, bid_micros=bids.bid_micros + int(self.rivals_level))
+            case "reads what others bid":
+                bids = replace(bids, bid_micros=bids.bid_micros + LATEST.get("total", 0) % 1_009)
+                LATEST["total"] = int(bids.bid_micros.sum()) if moment.hour > 20 else 0
+            case "follows the outcomes at once":
+                bids = replace(bids, bid_micros=bids.bid_micros + self.heard)
         return bids
 
+    def observe(self, opportunities: Opportunities, outcomes: Outcomes) -> Statistics:
+        """Learn nothing, or what `name` says."""
+        match self.name:
+            case "follows the outcomes at once":
+                self.heard += int(outcomes.price_micros.max())
+            case "changes the outcomes":
+                outcomes.price_micros[:] = 0
+            case "learns who won":
+                return Statistics(np.bincount(outcomes.winner + 1, minlength=9).astype(np.int64))
+            case "averages what it saw":
+                return Statistics(np.array([int(outcomes.price_micros.mean())]))
+            case "sums in floats":
+                return Statistics(np.array([outcomes.price_micros.sum() / 3.0]))  # type: ignore[arg-type]
+        return super().observe(opportunities, outcomes)
 
-@pytest.mark.parametrize("fault", [
-    "changes its arguments", "averages over the batch", "bids below nothing", "bids in floats", "forgets its propensity",
-])
+
+FAULTS = {
+    "changes its arguments": "read only",
+    "averages over the batch": "depends on the company",
+    "bids below nothing": "bids lie in",
+    "bids in floats": "money in integers",
+    "forgets its propensity": "had a chance",
+    "bids what is no number": "money in",
+    "bids beyond all bounds": "bids lie in",
+    "bids by the row": "depends on the company",
+    "bids more for the second": "row order matters",
+    "knows its rivals": "knows rivals' settings",
+    "reads what others bid": "another bidder's doings",
+    "follows the outcomes at once": "before an update",
+    "changes the outcomes": "outcomes are read only",
+    "learns who won": "which other bidder won",
+    "averages what it saw": "don't add up",
+    "sums in floats": "are int64",
+}
+"""Each planted fault, with a word of what `check_bidder` says to it."""
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 def test_faults_are_caught(fault: str, scenario: Scenario) -> None:
-    def make(scenario: Scenario) -> Bidder:
-        rule = RulePolicy.of(scenario)
-        return Faulty(**{**vars(rule), "name": fault})
+    LATEST.clear()
 
-    with pytest.raises(AssertionError):
+    def make(scenario: Scenario) -> Bidder:
+        bidder = Faulty(**{**vars(RulePolicy.of(scenario)), "name": fault})
+        bidder.rivals_level = 1_000 * sum(rival.level for rival in scenario.rivals)
+        return bidder
+
+    with pytest.raises(AssertionError, match=FAULTS[fault]):
         check_bidder(make, scenario)
+
+
+def test_the_faultless_rule_conforms(scenario: Scenario) -> None:
+    """The same class without a fault passes: what is caught above is the fault."""
+    check_bidder(lambda scenario: Faulty(**{**vars(RulePolicy.of(scenario)), "name": "none"}), scenario)
+
+
+def test_a_learner_conforms(scenario: Scenario) -> None:
+    """Counting our own wins, to be learned from by `update`, is what the protocol is for."""
+
+    class Counts(RulePolicy):
+        def observe(self, opportunities: Opportunities, outcomes: Outcomes) -> Statistics:
+            return Statistics(np.array([np.count_nonzero(outcomes.winner == 0), outcomes.charge_micros.sum()]))
+
+    check_bidder(lambda scenario: Counts(**vars(RulePolicy.of(scenario))), scenario)
 
 
 def test_propensities_are_the_frequencies(scenario: Scenario) -> None:

@@ -74,6 +74,7 @@ SLOTS = [
     ("channels.search.slots=2", "channels.search.slot_factors: 3 factors for 2 slots; give one a slot, or none"),
     ("channels.search.slot_factors=[0.9, 0.8, 0.6]", "channels.search.slot_factors.0: the top slot's factor is 0.9; the others are relative to it, so it must be 1"),
     ("channels.search.slot_factors=[1, 0.5, 0.6]", "channels.search.slot_factors.2: 0.6 is above the slot before it, 0.5; factors must not rise"),
+    ("channels.search.tells_min_bid_to_win=true", "a VCG price of several slots lies below the least bid that wins one, so it can't be told; set false"),
     ("channels.search.mechanism=first_price", "channels.search.slots: 3 slots need `mechanism: gsp or vcg`; first_price sells one"),
 ]
 
