@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gaelp_sim.draws import Words
 from gaelp_sim.errors import BidderError
@@ -31,6 +32,10 @@ class Moment:
     """(n,): True where we recognise a user who has clicked our ads (ours alone; all False for rivals)"""
     multiplier_ppm: Ints
     """(units, channels): our bid sheet's pacing multiplier (ours alone; PPM for rivals)"""
+    recent: NDArray[np.float32] = field(default_factory=lambda: np.zeros((2, 0), dtype=np.float32))
+    """(2, n): looks at each family of our creatives that have not worn off, as we reckon; (2, 0) where nobody rotates"""
+    creative: NDArray[np.int16] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int16))
+    """(units, signals): our controller's creative of the hour; no columns where it picks none"""
 
 
 class Bidder(Protocol):

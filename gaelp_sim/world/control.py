@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gaelp_sim.events import NONE, US, Bools, Floats, Ints
 from gaelp_sim.market.budgets import UNLIMITED
@@ -35,6 +36,8 @@ class Orders:
     """(units, accounts): the account's owner may bid; where not, the world's money is used up until it refills"""
     multiplier_ppm: Ints
     """(units, channels)"""
+    creative: NDArray[np.int16]
+    """(units, signals): the hour's creative; no columns where the controller picks none"""
     standing: dict[str, Floats]
     """(units,) columns of the market and budget features"""
 
@@ -53,6 +56,8 @@ class Report:
     """(units, advertisers, channels + 1): the hour's charges; the last channel is e-mail"""
     statistics: Ints
     """(units, STATISTICS)"""
+    shown: Ints
+    """(units, 2, signals, creatives): our impressions, and the clicks on them"""
 
 
 @dataclass
@@ -79,6 +84,8 @@ class Controller:
     fast: Floats
     """(worlds, 2): moving averages of the price index and the win rate over a day"""
     slow: Floats
+    shown: Ints
+    """(worlds, 2, signals, creatives): our impressions so far, and the clicks on them"""
     _sheets: list[tuple[int, Ints, Ints]] = field(default_factory=list)
     _leased: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
@@ -93,7 +100,7 @@ class Controller:
             model, worlds, unit_world, unit_people, np.tile(limits, (n, 1)),
             np.full((n, len(limits)), NONE, dtype=np.int64), np.zeros((n, len(limits)), dtype=bool), spent,
             np.zeros(n, dtype=np.int64),
-            np.zeros(n, dtype=np.int64), averages, averages.copy(),
+            np.zeros(n, dtype=np.int64), averages, averages.copy(), model.nothing_shown(n),
         )
 
     def begin_hour(self, hour: int) -> Orders:
@@ -108,7 +115,16 @@ class Controller:
         self._sheets.append((hour, multiplier, self._left_ours()))
         standing = {name: column[self.unit_world] for name, column in self._standing(hour).items()}
         self._leased = lease
-        return Orders(lease.copy(), refilled.copy(), again.copy(), multiplier[self.unit_world], standing)
+        return Orders(
+            lease.copy(), refilled.copy(), again.copy(), multiplier[self.unit_world], self._picks(hour)[self.unit_world],
+            standing,
+        )
+
+    def _picks(self, hour: int) -> NDArray[np.int16]:
+        """(worlds, signals): the hour's creative by the clicks so far, where the scenario lets them decide."""
+        if self.model.click_rates is None:
+            return np.zeros((len(self.worlds), 0), dtype=np.int16)
+        return self.model.click_rates.picks(self.shown, self.worlds, hour)
 
     def _shares(self) -> Ints:
         """(units, accounts): each cell's share, by people, of what is left."""
@@ -128,6 +144,7 @@ class Controller:
         np.add.at(self.spent_total_micros, self.unit_world, report.spent_micros[:, US].sum(axis=1))
         sums = np.zeros((len(self.worlds), len(STATISTICS)), dtype=np.int64)
         np.add.at(sums, self.unit_world, report.statistics)
+        np.add.at(self.shown, self.unit_world, report.shown)
         self.revenue_micros += sums[:, REVENUE]
         self._average(sums)
 
@@ -257,7 +274,7 @@ class Controller:
 
     STATE = (
         "left_micros", "exhausted_s", "exhausted", "spent_day_micros", "spent_total_micros", "revenue_micros", "fast",
-        "slow",
+        "slow", "shown",
     )
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -247,10 +247,13 @@ def _split(orders: Orders, back: np.ndarray, cuts: np.ndarray) -> list[Orders]:
         return np.split(column[back], cuts)
 
     standing = {name: cut(column) for name, column in orders.standing.items()}
-    parts = zip(cut(orders.lease_micros), cut(orders.refilled), cut(orders.again), cut(orders.multiplier_ppm), strict=True)
+    columns = {field.name: cut(getattr(orders, field.name)) for field in fields(Orders) if field.name != "standing"}
     return [
-        Orders(*part, {name: columns[number] for name, columns in standing.items()})
-        for number, part in enumerate(parts)
+        Orders(
+            **{name: pieces[number] for name, pieces in columns.items()},
+            standing={name: pieces[number] for name, pieces in standing.items()},
+        )
+        for number in range(len(cuts) + 1)
     ]
 
 

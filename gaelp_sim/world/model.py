@@ -13,6 +13,7 @@ from gaelp_sim.events import NONE, FatigueFamily, Floats, Ints
 from gaelp_sim.market.auction import Rules
 from gaelp_sim.market.bidder import Bidder
 from gaelp_sim.market.budgets import Account, accounts_of
+from gaelp_sim.market.creatives import ClickRates
 from gaelp_sim.market.rivals import HOUR_POWER, Panel, TableRival
 from gaelp_sim.market.rule_policy import RulePolicy
 from gaelp_sim.market.seasons import Seasons
@@ -44,6 +45,8 @@ class Model:
     accounts: list[Account]
     beliefs: Beliefs
     seasons: Seasons
+    click_rates: ClickRates | None
+    """What our controller learns of creatives, where it picks one for the hour"""
     us: Bidder
     rivals: Sequence[Bidder]
     panel: Panel | None
@@ -55,6 +58,8 @@ class Model:
     several_slots: bool
     half_life_s: Floats
     """(LEVELS,): goodwill, rivals' goodwill, fatigue of both families"""
+    refreshed: dict[int, set[int]]
+    """Fatigue families that are made anew at the start of a day of the run"""
     goodwill_needed: NDArray[np.int8]
     """(channels,)"""
     campaign_of_channel: NDArray[np.int16]
@@ -88,6 +93,10 @@ class Model:
         """Cost of one e-mail."""
         return micros(self.scenario.email.cost_usd) if self.scenario.email else 0
 
+    def nothing_shown(self, units: int) -> Ints:
+        """Impressions and clicks of nobody: (units, 2, signals, creatives)."""
+        return np.zeros((units, 2, len(self.market_price_micros), len(self.signup)), dtype=np.int64)
+
     def local_hour(self, hour: int) -> int:
         """Local hour of the day at an hour since the start."""
         return (hour + self.scenario.utc_offset_hours) % HOURS_PER_DAY
@@ -118,13 +127,13 @@ def model_of(scenario: Scenario, seed: int, us: Bidder | None = None) -> Model:
         scenario, draws, kinds,
         Proposer.of(draws, kinds, scenario),
         chain_of(scenario), Effects.of(scenario), Sales.of(scenario), Rules.of(scenario), accounts_of(scenario),
-        Beliefs.of(scenario), Seasons.of(scenario, draws),
+        Beliefs.of(scenario), Seasons.of(scenario, draws), ClickRates.of(scenario, draws),
         us or RulePolicy.of(scenario), rivals, Panel.of(rivals) if rivals else None,
         [scenario.us.name] + [rival.name for rival in scenario.rivals],
         np.array([micros(signal.price_median_usd) for channel in scenario.channels for signal in channel.signals]),
         any(channel.quality_ranked for channel in scenario.channels),
         any(channel.slots > 1 for channel in scenario.channels),
-        _half_lives(scenario),
+        _half_lives(scenario), _refreshed(scenario),
         np.array([channel.goodwill_needed for channel in scenario.channels], dtype=np.int8),
         _campaigns(scenario),
         np.array([segment.attention for segment in segments]),
@@ -145,6 +154,14 @@ def _half_lives(scenario: Scenario) -> Floats:
     ]
     assert [FatigueFamily.TEACH, FatigueFamily.OFFER] == [0, 1], "levels are stored by family"
     return np.array(days) * SECONDS_PER_DAY
+
+
+def _refreshed(scenario: Scenario) -> dict[int, set[int]]:
+    days: dict[int, set[int]] = {}
+    for creative in scenario.creatives:
+        for day in creative.refresh_days:
+            days.setdefault(day, set()).add(int(FatigueFamily[creative.family.upper()]))
+    return days
 
 
 def _campaigns(scenario: Scenario) -> NDArray[np.int16]:

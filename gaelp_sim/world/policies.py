@@ -22,7 +22,7 @@ SILENT = "silent"
 
 def _silent(scenario: Scenario) -> Bidder:
     rule = RulePolicy.of(scenario)
-    return replace(rule, name=rule.name, creative_count=np.zeros_like(rule.creative_count))
+    return replace(rule, fits=rule.fits._replace(option_count=np.zeros_like(rule.fits.option_count)))
 
 
 _REGISTRY = {DEFAULT_POLICY: RulePolicy.of, SILENT: _silent}

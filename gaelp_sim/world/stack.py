@@ -74,6 +74,8 @@ class Stack:
     """How the market stands today; as `plan`, of the day that is being played"""
     spent_micros: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     statistics: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    shown: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """(units, 2, signals, creatives): our impressions of this hour, and the clicks on them"""
     orders: Orders | None = None
     standings: list[tuple[int, dict[str, Floats]]] = field(default_factory=list)
     """How market and budget stood in each hour with a logged decision, since the last commit"""
@@ -136,6 +138,7 @@ class Stack:
         channels = self.model.channels + 1
         self.spent_micros = np.zeros((self.units, self.model.bidders, channels), dtype=np.int64)
         self.statistics = np.zeros((self.units, len(STATISTICS)), dtype=np.int64)
+        self.shown = self.model.nothing_shown(self.units)
 
     def report(self) -> Report:
         """End an hour: what the controller may know of it."""
@@ -144,7 +147,7 @@ class Stack:
         self.reported_micros = np.zeros(self.units, dtype=np.int64)
         return Report(
             budgets.left_micros.copy(), budgets.exhausted_s.copy(), budgets.refused_micros.copy(), self.spent_micros,
-            self.statistics,
+            self.statistics, self.shown,
         )
 
     def slot_of(self, rows: Ints, device: Column) -> Ints:

@@ -91,5 +91,5 @@ def test_propensities_are_the_frequencies(scenario: Scenario) -> None:
         (told[each],) = set(bids.propensity[here].tolist())
         assert here.mean() == pytest.approx(told[each], abs=2 / n)
     assert sum(told.values()) == pytest.approx(1.0)
-    assert len(told) == len(LEVEL_MULTIPLES) * rule.creative_count[slots.channel[0]]
+    assert len(told) == len(LEVEL_MULTIPLES) * rule.fits.option_count[slots.channel[0]]
     assert uniform(words).max() < 1

@@ -58,7 +58,7 @@ def test_later_options_win_and_null_parts_return() -> None:
         ("days", "option: write it as key.path=value, for example population.people=500"),
         ("=5", "option: write it as key.path=value, for example population.people=500"),
         ("us.=5", "option: write it as key.path=value, for example population.people=500"),
-        ("us..name=5", "us: unknown key ''; valid: budget, campaigns, name, policy"),
+        ("us..name=5", "us: unknown key ''; valid: budget, campaigns, frequency_cap, name, policy"),
         ("us.name=", "us.name: null is not text; put it in quotes"),
         ("population.segments.casual.share=0.5", "population.segments: the segments' shares sum to 1.15; they must sum to 1"),
         ("worlds=1e3", "worlds: 1000.0 is not a whole number"),
