@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gaelp_sim.draws import Draws, Purpose, normal_quantile, uniform
+from gaelp_sim.draws import Draws, Purpose, Who, Words, normal_quantile, uniform
 from gaelp_sim.events import NONE, Bools, FatigueFamily, Floats, Ints
 from gaelp_sim.scenario.schema import Channel, Creative, Scenario, StageMatch, StageRates
 
@@ -23,7 +23,7 @@ _LIVE = ("unaware", "aware", "considering", "intent")
 _SPREAD = np.array([0.70, 0.20, 0.08, 0.02])
 """People by stage, as the rule takes them to be spread."""
 _CLICK_RATE_MIN, _CLICK_RATE_MAX = 1e-4, 0.5
-_ATTEMPTS = 64
+_ATTEMPTS = 6
 
 
 class Fits(NamedTuple):
@@ -139,37 +139,26 @@ class ClickRates:
         return found.argmax(axis=2).astype(np.int16)
 
     def _sampled(self, one: Floats, other: Floats, key: tuple[Ints, Ints, int]) -> Floats:
-        """One Beta(one, other) each, both parameters at least 1, as the share of two gammas.
-
-        Marsaglia and Tsang, "A simple method for generating gamma variables" (2000): nearly every first attempt holds.
-        """
+        """One Beta(one, other) each, both parameters at least 1, as the share of two gammas."""
         world, entity, hour = key
-        gamma, left = np.stack([one, other]), np.arange(len(one))
-        held = np.zeros(gamma.shape, dtype=np.bool_)
-        shape = gamma.copy()
-        for attempt in range(_ATTEMPTS):
-            words = self.draws.words(Purpose.CREATIVE_PICK, world[left], entity[left], hour, attempt)
-            for part in range(2):
-                value, holds = _gamma(shape[part, left], normal_quantile(_inside(words[2 * part])), words[2 * part + 1])
-                fresh = left[holds & ~held[part, left]]
-                gamma[part, fresh] = value[holds & ~held[part, left]]
-                held[part, fresh] = True
-            left = left[~held[:, left].all(axis=0)]
-            if not len(left):
-                break
+        who = Who(world, entity, np.full(len(entity), hour, dtype=np.int64))
+        words = self.draws.blocks(Purpose.CREATIVE_PICK, who, slots=_ATTEMPTS)
+        gamma = _gammas(np.stack([one, other]), words.reshape(_ATTEMPTS, 2, 2, len(entity)))
         share: Floats = gamma[0] / (gamma[0] + gamma[1])
         return share
 
 
-def _gamma(shape: Floats, normal: Floats, word: NDArray[np.uint32]) -> tuple[Floats, Bools]:
-    """An attempt at gamma variables of these shapes, each at least 1, and whether it holds."""
-    d = shape - 1.0 / 3.0
+def _gammas(shape: Floats, words: Words) -> Floats:
+    """Gamma variables of these shapes, each at least 1; words: (attempts, shapes, 2, n), the first that holds counts.
+
+    Marsaglia and Tsang, "A simple method for generating gamma variables" (2000): 19 of 20 first attempts hold, so that
+    one in 10**7 is left to the last attempt's value, held or not.
+    """
+    place = uniform(words) + 2.0**-33
+    normal, d = normal_quantile(place[:, :, 0]), shape - 1.0 / 3.0
     v = (1.0 + normal / np.sqrt(9.0 * d)) ** 3
     positive = np.maximum(v, 1e-300)
-    holds = (v > 0) & (np.log(_inside(word)) < 0.5 * normal**2 + d - d * positive + d * np.log(positive))
-    return d * positive, holds
-
-
-def _inside(words: NDArray[np.uint32]) -> Floats:
-    """Uniforms in (0, 1), both ends left out."""
-    return uniform(words) + 2.0**-33
+    holds = (v > 0) & (np.log(place[:, :, 1]) < 0.5 * normal**2 + d - d * positive + d * np.log(positive))
+    holds[-1] = True
+    first = holds.argmax(axis=0)[None]
+    return np.take_along_axis(d * positive, first, axis=0)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -32,7 +33,13 @@ def moment(scenario: Scenario, n: int = N, hour: int = 20) -> Moment:
     """What a bidder knows of an hour; luck is keyed."""
     luck = Draws(seed=5).words(Purpose.SALE, 0, np.arange(n), hour)
     pace = np.full((UNITS, len(scenario.channels)), PPM)
-    return Moment(hour, hour % 24, np.linspace(0.9, 1.1, UNITS), luck[0], luck[1] % 2 == 0, pace)
+    now = Moment(hour, hour % 24, np.linspace(0.9, 1.1, UNITS), luck[0], luck[1] % 2 == 0, pace)
+    if scenario.us.policy.creatives == "rotate":
+        return replace(now, recent=(luck[2:] % 4).astype(np.float32))
+    if scenario.us.policy.creatives == "thompson":
+        signals = sum(len(channel.signals) for channel in scenario.channels)
+        return replace(now, creative=np.arange(UNITS * signals, dtype=np.int16).reshape(UNITS, signals) % 2)
+    return now
 
 
 def check_bidder(make: Make, scenario: Scenario) -> None:
@@ -60,9 +67,8 @@ def _check_ranges(bids: Bids, scenario: Scenario) -> None:
 def _check_one_by_one(bidder: Bidder, slots: Opportunities, now: Moment, whole: Bids) -> None:
     for i in range(0, N, 37):
         part = Opportunities(**slots.take(slice(i, i + 1)))
-        alone = Moment(
-            now.hour, now.local_hour, now.price_factor, now.luck[i : i + 1], now.returning[i : i + 1], now.multiplier_ppm
-        )
+        here = slice(i, i + 1)
+        alone = replace(now, luck=now.luck[here], returning=now.returning[here], recent=now.recent[:, here])
         one = bidder.bid(part, alone)
         for name, column in vars(one).items():
             assert column[0] == getattr(whole, name)[i], f"{name} depends on the company"

@@ -44,6 +44,11 @@ def test_registered_bidders_conform(name: str, scenario: Scenario) -> None:
     check_bidder(BIDDERS[name], scenario)
 
 
+@pytest.mark.parametrize("creatives", ["rotate", "thompson"])
+def test_the_rule_conforms_however_it_chooses_creatives(creatives: str) -> None:
+    check_bidder(RulePolicy.of, load_scenario("parental_controls", [f"us.policy.creatives={creatives}"]))
+
+
 class Faulty(RulePolicy):
     """The rule with a fault to plant."""
 
