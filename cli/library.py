@@ -273,6 +273,33 @@ def replayed(db_url: str, run_ref: str, *, policy: str) -> Record:
     return replay.replay(db_url, run_ref, policy).as_json()
 
 
+def rivals_at_end(db_url: str, run_ref: str) -> list[Record]:
+    """Rows of the view rivals_daily of a run's last day."""
+    found = answered(db_url, "rivals_at_end", Asked(run_ref, False, (), limit=1_000_000, timeout_s=60.0))
+    return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+
+
+def exported_rivals(db_url: str, run_ref: str) -> Record:
+    """What a finished run's rivals had learned, as plain lists."""
+    from gaelp_sim.store import Store
+    from gaelp_sim.world.opponents import opponents_of_run
+
+    with Store.open(db_url, must_exist=True) as store:
+        return opponents_of_run(store, run_ref).as_json()
+
+
+def as_json_text(record: Record) -> str:
+    """One line of JSON."""
+    return json.dumps(record) + "\n"
+
+
+def pacing_checks(seed: int) -> list[Record]:
+    """Every way of pacing at every budget, graded against hindsight."""
+    from gaelp_sim.analyse.pacing_checks import pacing_checks as graded
+
+    return [check.as_json() for check in graded(seed=seed)]
+
+
 def realism_checks(db_url: str, run_ref: str) -> tuple[list[Record], list[str]]:
     """A run's figures against published and chosen bands, and what it is too small to judge."""
     from gaelp_sim.analyse import realism

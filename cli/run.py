@@ -29,6 +29,9 @@ class RunOptions:
     days: int | None
     sets: Sequence[str]
     policy: str | None
+    rivals: str | None
+    rivals_from: str | None
+    bidders: Sequence[str]
     worlds: int | None
     workers: int
     continue_ref: str | None
@@ -44,6 +47,17 @@ class RunOptions:
 @click.option("--days", type=click.IntRange(1, 3650), metavar="DAYS", help="Days to simulate.  [default: the scenario's]")
 @click.option("--set", "sets", multiple=True, metavar="K=V", help="Change a key of the scenario; may be repeated.")
 @click.option("--policy", metavar="P", help="How we bid: rule, silent, or your own module:Class.  [default: rule]")
+@click.option(
+    "--rivals", type=click.Choice(["frozen", "learning"]),
+    help="Whether rivals learn while they bid.  [default: the scenario's]",
+)
+@click.option(
+    "--rivals-from", metavar="RUN|FILE", help="Meet rivals as a run left them, or as `gaelp rivals export` wrote them.",
+)
+@click.option(
+    "--bidder", "bidders", multiple=True, metavar="NAME=M:C",
+    help="Let your own module:Class bid for the rival NAME; may be repeated.",
+)
 @click.option("--worlds", type=click.IntRange(1, 10_000), metavar="N", help="Worlds.  [default: the scenario's]")
 @click.option(
     "--workers", type=click.IntRange(1, 1024), default=1, metavar="N", show_default=True,
@@ -119,14 +133,26 @@ def _request(options: RunOptions, settings: Settings) -> Any:
         continue_ref=options.continue_ref,
         label=options.label,
         incremental=options.incremental,
+        rivals_from=options.rivals_from,
+        bidders=tuple(_seat(pair) for pair in options.bidders),
     )
 
 
+def _seat(pair: str) -> tuple[str, str]:
+    name, equals, ref = pair.partition("=")
+    if not equals or ":" not in ref:
+        raise UsageError(f"--bidder {pair}: it must be NAME=module:Class, NAME a rival of the scenario")
+    return name, ref
+
+
 def _scenario(options: RunOptions, settings: Settings) -> Any:
+    sets = tuple(options.sets)
+    if options.rivals is not None:
+        sets += (f"rivals_learn={str(options.rivals == 'learning').lower()}",)
     if options.scenario is not None:
-        return library.loaded_scenario(options.scenario, sets=options.sets)
+        return library.loaded_scenario(options.scenario, sets=sets)
     if options.continue_ref is not None:
-        return library.stored_scenario(settings.db_url, options.continue_ref, sets=options.sets)
+        return library.stored_scenario(settings.db_url, options.continue_ref, sets=sets)
     raise UsageError("SCENARIO is missing: give a name (gaelp scenarios list) or a YAML file, or --continue RUN.")
 
 

@@ -15,8 +15,9 @@ COMMANDS = {
     "replay": Lazy("gaelp_sim.cli.replay:replay", "Simulate a stored run's world again, same luck."),
     "journey": Lazy("gaelp_sim.cli.journey:journey", "Print one person's journey, touch by touch."),
     "runs": Lazy("gaelp_sim.cli.runs:runs", "List, show, compare and delete stored runs."),
+    "rivals": Lazy("gaelp_sim.cli.rivals:rivals", "Show and export what rivals have learned."),
     "scenarios": Lazy("gaelp_sim.cli.scenarios:scenarios", "List, show, check and start scenario files."),
-    "verify": Lazy("gaelp_sim.cli.verify:verify", "Check a run against published figures."),
+    "verify": Lazy("gaelp_sim.cli.verify:verify", "Check a run, the market and pacing against what is known."),
     "db": Lazy("gaelp_sim.cli.db:db", "Upgrade, inspect and verify the store."),
     "completion": Lazy("gaelp_sim.cli.completion:completion", "Print the completion script of a shell."),
 }

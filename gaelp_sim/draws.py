@@ -51,6 +51,10 @@ class Purpose(IntEnum):
     WORLD_CRISIS = 13
     CRISIS_TURN = 14
     RIVAL_STATE = 15
+    OUTSIDE_START = 16
+    """A person's first state under an outside user model."""
+    OUTSIDE_USER = 17
+    """Slots 0..2: an outside user model's response, its update, its choices of an item."""
     MARKET_DAY = 20
     """A world's day: words for the day's noise of prices, and the steps of the walks of prices and of volume."""
     CREATIVE_PICK = 21

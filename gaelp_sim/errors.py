@@ -27,6 +27,12 @@ class BidderError(GaelpError):
     exit_code = 2
 
 
+class UserModelError(GaelpError):
+    """An outside user model broke the protocol: no such interface, a state that is not plain, an exception of its own."""
+
+    exit_code = 2
+
+
 class RunNotFoundError(GaelpError):
     """No stored run answers to that name."""
 

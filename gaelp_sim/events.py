@@ -97,6 +97,7 @@ class Mechanism(IntEnum):
     FIRST_PRICE = 0
     SECOND_PRICE = 1
     GSP = 2
+    VCG = 3
 
 
 class Charge(IntEnum):

@@ -10,7 +10,9 @@ import pytest
 from tests.source_tree import Source, package_sources
 
 GROUND = ("", "errors", "units", "compiled", "draws", "events")
-MIDDLE = ("population", "market", "response", "identity", "attribution", "observe", "store", "calibrate")
+MIDDLE = (
+    "population", "market", "response", "recsim", "identity", "attribution", "observe", "store", "calibrate",
+)
 FLOORS = (
     GROUND, ("scenario",), MIDDLE, ("world",), ("planning",), ("analyse",), ("env",), ("learn",), ("evaluate",),
     ("report",), ("cli",),

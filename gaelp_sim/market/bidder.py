@@ -32,6 +32,8 @@ class Moment:
     """(n,): True where we recognise a user who has clicked our ads (ours alone; all False for rivals)"""
     multiplier_ppm: Ints
     """(units, channels): our bid sheet's pacing multiplier (ours alone; PPM for rivals)"""
+    participate_ppm: Ints
+    """(units, channels): share of opportunities that our bid sheet takes part in (ours alone; PPM for rivals)"""
     recent: NDArray[np.float32] = field(default_factory=lambda: np.zeros((2, 0), dtype=np.float32))
     """(2, n): looks at each family of our creatives that have not worn off, as we reckon; (2, 0) where nobody rotates"""
     creative: NDArray[np.int16] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int16))

@@ -23,6 +23,7 @@ from gaelp_sim.units import PPM, micros
 LEVEL_MULTIPLES = np.array([0.0, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0, 1.2, 1.45, 1.7, 2.0])
 """Bid levels as multiples of the market's price; level 0 stays out."""
 MARKET_LEVEL = 6
+_THROTTLE_BITS = 14
 NIGHT_HOURS = frozenset(range(1, 6))
 
 
@@ -66,7 +67,7 @@ class RulePolicy:
         )
         seen = _Seen(
             opportunities.unit, opportunities.channel, opportunities.signal, opportunities.device, moment.luck,
-            moment.returning, moment.recent, moment.creative, moment.multiplier_ppm,
+            moment.returning, moment.recent, moment.creative, moment.multiplier_ppm, moment.participate_ppm,
         )
         return Bids(*_rule_bids(table, self.fits, seen))
 
@@ -103,6 +104,8 @@ class _Seen(NamedTuple):
     creative: NDArray[np.int16]
     multiplier_ppm: Ints
     """(units, channels)"""
+    participate_ppm: Ints
+    """(units, channels)"""
 
 
 @compiled
@@ -126,6 +129,18 @@ def _rule_bids(table: _Table, fits: Fits, seen: _Seen) -> tuple[Ints, NDArray[np
             creative[i] = fits.options[channel, choice % options]
         is_greedy = level[i] == greedy_level and creative[i] == greedy_creative
         propensity[i] = 1.0 - table.epsilon + each if is_greedy else each
+        share = seen.participate_ppm[seen.unit[i], channel]
+        if share < PPM:
+            # Throttled by the word's low half: the choice above reads its high bits.
+            share = share * 2**_THROTTLE_BITS // PPM
+            taking_part = share * 2.0**-_THROTTLE_BITS
+            if np.int64(seen.luck[i]) & (2**_THROTTLE_BITS - 1) < share:
+                propensity[i] *= taking_part
+            else:
+                level[i], creative[i] = 0, greedy_creative
+                propensity[i] = each * taking_part + 1.0 - taking_part
+            if level[i] == 0 and creative[i] == greedy_creative:
+                propensity[i] = each * taking_part + 1.0 - taking_part
         paced = table.price_micros[signal] * seen.multiplier_ppm[seen.unit[i], channel] // PPM
         bid[i] = int(table.multiples[level[i]] * paced * table.device_factor[seen.device[i]])
     return bid, level, creative, propensity
@@ -143,17 +158,4 @@ def _greedy_creative(table: _Table, fits: Fits, seen: _Seen, i: int) -> int:
         if own >= table.rotate_after and own > others:
             best = int(fits.other[returning, signal])
     return best
-
-
-def pacing_multiplier_ppm(spent_micros: Ints, limit_micros: Ints, traffic_share: float) -> Ints:
-    """How much to hold back when a day's spend runs ahead of the day's traffic: PPM when on track, never below 30 %.
-
-    spent_micros, limit_micros: int64, equal shapes; limit < 0 means unlimited
-    traffic_share: share of the day's traffic that has passed, [0, 1]
-    Source: our own proportional rule.
-    """
-    limited = limit_micros > 0
-    ahead = np.where(limited, spent_micros / np.maximum(limit_micros, 1) - traffic_share, 0.0)
-    factor: Floats = np.clip(1.0 - 2.0 * np.maximum(ahead - 0.05, 0.0), 0.3, 1.0)
-    return (factor * PPM).astype(np.int64)
 

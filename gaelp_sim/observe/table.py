@@ -166,7 +166,12 @@ def _market() -> tuple[Feature, ...]:
             "avg_cpc_trend", "market", "share", -1, 1, "Our latest average price over the one before, less 1; 0 level."
         ),
         Feature(
-            "competitor_aggression", "market", "share", 0, 1, "Share of the auctions we entered lately that rivals won."
+            "competitor_aggression",
+            "market",
+            "probability",
+            0,
+            1,
+            "Estimated probability that the price to beat is above the market's usual one lately; 0.5 is usual.",
         ),
         Feature("seasonality", "market", "factor", 0, 10, "The calendar's factor on traffic today; 1 on a usual day."),
     )

@@ -36,6 +36,11 @@ class People(NamedTuple):
     level_s: NDArray[np.int64]
     """When the levels were last read; all four are read together."""
     last_rival: NDArray[np.int8]
+    clicked_rival: NDArray[np.int8]
+    """The rival whose ad the person clicked last, NONE before."""
+    clicked_signal: NDArray[np.int8]
+    """The signal under which that was."""
+    clicked_s: NDArray[np.int32]
     on_list: NDArray[np.bool_]
     device: NDArray[np.int8]
     owned: NDArray[np.int8]
@@ -167,7 +172,9 @@ def _blank(n: int) -> dict[str, Column]:
     columns.update({name: np.full(n, NONE, dtype=np.int64) for name in never})
     columns.update(
         level=np.zeros((LEVELS, n), dtype=np.int8), level_s=np.zeros(n, dtype=np.int64),
-        last_rival=np.full(n, NONE, dtype=np.int8), converted_advertiser=np.full(n, NONE, dtype=np.int8),
+        last_rival=np.full(n, NONE, dtype=np.int8), clicked_rival=np.full(n, NONE, dtype=np.int8),
+        clicked_signal=np.full(n, NONE, dtype=np.int8), clicked_s=np.zeros(n, dtype=np.int32),
+        converted_advertiser=np.full(n, NONE, dtype=np.int8),
         status=np.full(n, JourneyStatus.NONE, dtype=np.int8), journey=np.full(n, NONE, dtype=np.int32),
     )
     return columns

@@ -44,7 +44,7 @@ curves:
 
 channels:
   - name: search
-    mechanism: second_price       # first_price, second_price, gsp
+    mechanism: second_price       # first_price, second_price, gsp, vcg
     charge: cpc                   # cpc: a click; cpm: a thousand impressions
     opportunities_per_day: {{unaware: 0.02, aware: 0.08, considering: 0.30, intent: 0.70}}   # per person
     click_rate: {{unaware: 0.010, aware: 0.024, considering: 0.052, intent: 0.085}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Protocol
 
 from gaelp_sim.scenario.problems import Path, Problem, unknown_name
@@ -16,6 +16,7 @@ PEOPLE_PER_CELL_MIN = 100
 PER_DAY_MAX = 24.0
 STAGES = ("unaware", "aware", "considering", "intent")
 RESERVED_CHANNEL = "email"
+SEVERAL_SLOTS = ("gsp", "vcg")
 NO_CRISIS_SEGMENT = "no segment has `crisis: true`, so nobody can turn crisis"
 
 
@@ -105,13 +106,29 @@ def _channels(scenario: Scenario) -> Iterator[Problem]:
         here: Path = ("channels", position)
         if channel.name == RESERVED_CHANNEL:
             yield Problem((*here, "name"), "the name 'email' is kept for the owned channel; see `email`")
-        if channel.slots > 1 and channel.mechanism != "gsp":
-            yield Problem((*here, "slots"), f"{channel.slots} slots need `mechanism: gsp`; {channel.mechanism} sells one")
+        if channel.slots > 1 and channel.mechanism not in SEVERAL_SLOTS:
+            needed, given = " or ".join(SEVERAL_SLOTS), channel.mechanism
+            yield Problem((*here, "slots"), f"{channel.slots} slots need `mechanism: {needed}`; {given} sells one")
+        yield from _slot_factors((*here, "slot_factors"), channel)
+        if channel.slots > 1 and scenario.population.user_model is not None:
+            yield Problem((*here, "slots"), "population.user_model is asked about one ad at a time; set 1")
         for stage in STAGES:
             if getattr(channel.click_rate, stage) > 1:
                 yield Problem((*here, "click_rate", stage), "a click rate is a probability; at most 1")
         yield from _crisis_shares(here, channel)
     yield from _traffic(scenario)
+
+
+def _slot_factors(path: Path, channel: Channel) -> Iterator[Problem]:
+    factors = channel.slot_factors
+    if factors and len(factors) != channel.slots:
+        yield Problem(path, f"{len(factors)} factors for {channel.slots} slots; give one a slot, or none")
+    if factors and factors[0] != 1:
+        rule = "the others are relative to it, so it must be 1"
+        yield Problem((*path, 0), f"the top slot's factor is {factors[0]:g}; {rule}")
+    for position, (above, factor) in enumerate(pairwise(factors), start=1):
+        if factor > above:
+            yield Problem((*path, position), f"{factor:g} is above the slot before it, {above:g}; factors must not rise")
 
 
 def _crisis_shares(here: Path, channel: Channel) -> Iterator[Problem]:

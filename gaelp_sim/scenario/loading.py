@@ -24,7 +24,21 @@ def load_scenario(source: str, sets: Sequence[str] = ()) -> Scenario:
     Raises ScenarioError with one line `file:line:column: key: what is wrong, and the nearest valid name`.
     """
     path = scenario_path(source)
-    return parse_scenario(_text(path, source), source if Path(source).is_file() else path.name, sets)
+    name = source if Path(source).is_file() else path.name
+    text = _text(path, source)
+    _refuse_code(text, name)
+    return parse_scenario(text, name, sets)
+
+
+def _refuse_code(text: str, file_name: str) -> None:
+    """A file may not name code to run: whoever runs it must, or a stranger's scenario would import what it likes."""
+    if "user_model" not in text:
+        return
+    named = _nodes(text, file_name, ()).child("population")
+    model = named.child("user_model") if named else None
+    if model is not None and model.plain() is not None:
+        rule = f"a file may not name code to run; leave it out, and say --set population.user_model={model.plain()}"
+        raise error_at(file_name, model.place, "population.user_model", rule)
 
 
 def parse_scenario(text: str, file_name: str, sets: Sequence[str] = ()) -> Scenario:

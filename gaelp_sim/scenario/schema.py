@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from gaelp_sim.scenario.parts import (
+    ClassPath,
     HalfLife,
     IsoDate,
     Logit,
@@ -26,6 +27,7 @@ from gaelp_sim.scenario.parts import (
     Rate,
     Share,
     Slope,
+    SlotFactor,
     Usd,
 )
 
@@ -137,6 +139,8 @@ class Population(Part):
     visits_per_day: StageRates = StageRates(unaware=0.0, aware=0.01, considering=0.06, intent=0.12)
     """Organic visits to our site; they cost nothing and change no level."""
     opportunities_per_hour_max: Annotated[int, Field(ge=1, le=4)] = 1
+    user_model: ClassPath | None = None
+    """module:Class of a RecSim user model that decides clicks in place of the channels' click rates. Its code is run."""
 
 
 class SeasonEvent(Part):
@@ -182,9 +186,12 @@ class Channel(Part):
     """A place where ads are shown: its auction, its traffic and what its ads do to people."""
 
     name: Name
-    mechanism: Literal["first_price", "second_price", "gsp"] = "second_price"
+    mechanism: Literal["first_price", "second_price", "gsp", "vcg"] = "second_price"
     charge: Literal["cpc", "cpm"] = "cpm"
     slots: Annotated[int, Field(ge=1, le=8)] = 1
+    slot_factors: Annotated[list[SlotFactor], Field(max_length=8)] = []
+    """Clicks of each slot relative to the top one, as the seller reckons them: vcg prices a click by them, the other
+    mechanisms don't ask. Empty: 1, .8, .64, ..."""
     reserve_usd: Usd = 0.0
     quality_ranked: bool = False
     tells_min_bid_to_win: bool = False
@@ -337,7 +344,9 @@ class Policy(Part):
     returning_moves_up: Share = 0.0
     """Share of users who have clicked us before that we take to be one stage further than their signal says."""
     exploration: Annotated[float, Field(gt=0, le=1)] = 0.1
-    pacing: Literal["none", "even"] = "even"
+    pacing: Literal["none", "even", "throttle", "pid", "dual"] = "even"
+    """How budgets are spread over their day and month: not at all; by holding back once a day's spend runs ahead; by
+    taking part in a share of auctions; by a controller on bids; by the budget's own price (adaptive pacing)."""
 
 
 class Us(Part):
@@ -351,13 +360,20 @@ class Us(Part):
     policy: Policy = Policy()
 
 
+Strategy = Literal["lognormal", "rule", "random", "q_learning", "policy_gradient", "value"]
+
+
 class Rival(Part):
     """A competitor and the strategy it bids by."""
 
     name: Name
-    strategy: Literal["lognormal", "rule", "random"] = "lognormal"
+    strategy: Strategy = "lognormal"
+    """The first three never learn. The others do where `rivals_learn` is true, and until then bid like lognormal: a
+    Q-learner, a policy gradient, and a learner of what a click is worth."""
     level: Multiple = 1.0
     """Scales the bids: 1 keeps the five seats' maximum at the channel's median price to beat."""
+    sale_value_usd: Usd = 180.0
+    """What a sale is worth to it; only a value learner asks."""
     sigma: Annotated[float, Field(ge=0, le=2)] = 0.6
     budget_usd_day: Usd | None = None
     budget_usd_month: Usd | None = None
@@ -382,6 +398,12 @@ class Variation(Part):
     """Step of the random walk that the logarithm of prices takes from day to day."""
     volume_drift_sd_per_day: Annotated[float, Field(ge=0, le=0.2)] = 0.0
     """The same for opportunities."""
+    rival_value_sd: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Spread, in logs, of what opportunities are worth to a rival from world to world."""
+    rival_budget_sd: Annotated[float, Field(ge=0, le=2)] = 0.0
+    """The same for rivals' budgets."""
+    rival_strategies: Annotated[list[Strategy], Field(max_length=16)] = []
+    """Each world draws each seat's strategy from these; none: as written under `rivals`."""
 
 
 class Identity(Part):
@@ -447,6 +469,10 @@ class Scenario(Part):
     creatives: Annotated[list[Creative], Field(min_length=1, max_length=8)]
     us: Us
     rivals: Annotated[list[Rival], Field(max_length=63)]
+    rivals_learn: bool = False
+    """Whether rivals that can learn do; otherwise they keep the bids they began with."""
+    difficulty: Literal["easy", "moderate", "hard", "full"] = "full"
+    """How hard rivals make it, for a curriculum: what opportunities are worth to them, and how many of them may learn."""
     response: Response = Response()
     conversion: Conversion
     timeout: Timeout = Timeout()

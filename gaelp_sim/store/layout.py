@@ -149,6 +149,23 @@ _LAYOUTS = (
         replaced=True,
     ),
     _table(
+        "rival_day",
+        """world_id:int day:int advertiser:small | strategy:small learns:small value_ppm:int bid_multiple_ppm:int
+        pace_ppm:int aggression_ppm:int usual_loss_ppm:int click_value_ppm:int""",
+    ),
+    _table(
+        "price_landscape",
+        """world_id:int signal:small hour_of_day:small method:small | channel:small auctions:int seen:int above:int
+        below:int q25_micros:big q50_micros:big q75_micros:big q50_low_micros:big q50_high_micros:big""",
+        replaced=True,
+    ),
+    _table(
+        "truth_price",
+        "world_id:int signal:small hour_of_day:small | channel:small auctions:int q25_micros:big q50_micros:big "
+        "q75_micros:big",
+        replaced=True,
+    ),
+    _table(
         "trigger_event",
         "world_id:int occurred_s:big person_id:int kind:small | segment_from:small segment_to:small size:double",
     ),
@@ -171,7 +188,8 @@ LAYOUTS: dict[str, TableLayout] = {layout.name: layout for layout in _LAYOUTS}
 
 SIMULATION_TABLES: tuple[str, ...] = (
     "world", "name", "person", "device", "truth_person", "alias", "alias_link", "journey", "touchpoint", "decision",
-    "auction_hour", "conversion", "bid_sheet", "ledger", "budget_day", "trigger_event",
+    "auction_hour", "conversion", "bid_sheet", "ledger", "budget_day", "rival_day", "price_landscape",
+    "truth_price", "trigger_event",
 )
 """Tables that the simulation writes, in the order of the row hash."""
 

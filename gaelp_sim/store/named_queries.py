@@ -208,6 +208,35 @@ _QUERIES = (
         FROM attribution ORDER BY channel, model
         """,
     ),
+    NamedQuery(
+        "price_to_beat", "What must be bid to win, as far as our own auctions tell, and how far off is that?",
+        """
+        SELECT channel, signal, method, auctions, seen, q50_usd, true_q50_usd, q50_error, covered
+        FROM truth_price_landscape WHERE hour_of_day IS NULL AND method IS NOT NULL
+        ORDER BY world_id, channel, signal, method
+        """,
+    ),
+    NamedQuery(
+        "rivals_at_end", "What have the rivals learned by the last day?",
+        """
+        SELECT world_id, advertiser, strategy, learns, value, bid_multiple, pace, aggression, usual_loss, click_value
+        FROM rivals_daily WHERE day = (SELECT MAX(day) FROM rivals_daily) ORDER BY world_id, advertiser
+        """,
+    ),
+    NamedQuery(
+        "rivals_over_time", "How have the rivals' bids changed from the first day to the last?",
+        """
+        SELECT advertiser, strategy, world_id,
+          SUM(CASE WHEN day = first_day THEN bid_multiple END) AS bid_multiple_first,
+          SUM(CASE WHEN day = last_day THEN bid_multiple END) AS bid_multiple_last,
+          AVG(pace) AS pace_mean, AVG(aggression) AS aggression_mean, MAX(aggression) AS aggression_max
+        FROM (
+          SELECT r.*, MIN(day) OVER (PARTITION BY run_id) AS first_day, MAX(day) OVER (PARTITION BY run_id) AS last_day
+          FROM rivals_daily AS r
+        ) AS d
+        GROUP BY advertiser, strategy, world_id ORDER BY world_id, advertiser
+        """,
+    ),
 )
 
 NAMED_QUERIES: dict[str, NamedQuery] = {query.name: query for query in _QUERIES}

@@ -17,6 +17,7 @@ from gaelp_sim.store.code_names import (
     VISIT,
     WON,
 )
+from gaelp_sim.store.rival_views import LANDSCAPE
 from gaelp_sim.store.view_parts import (
     GROUPED_RUN_ID,
     RUN_ID,
@@ -46,6 +47,9 @@ OBSERVED_READS: dict[str, frozenset[str]] = {
                            "campaign", "device", "participate", "level", "creative", "propensity", "bid_micros",
                            "status", "price_micros", "charge_micros", "min_to_win_micros", "policy_version",
                            "features"}),
+    "price_landscape": frozenset({"run_key", "world_id", "signal", "hour_of_day", "method", "channel", "auctions", "seen",
+                                  "above", "below", "q25_micros", "q50_micros", "q75_micros", "q50_low_micros",
+                                  "q50_high_micros"}),
     "ledger": frozenset({"run_key", "world_id", "occurred_s", "touch_slot", "campaign", "channel", "amount_micros"}),
     # Our shop sees which browser bought. The person only leads from the sale to that browser's alias.
     "conversion": frozenset({"run_key", "world_id", "person_id", "order_id", "advertiser", "purchased_s",
@@ -241,4 +245,4 @@ _JOURNEYS = View(
     """,
 )
 
-OBSERVED_VIEWS = (_USERS, _TOUCHES, _DECISIONS, _CONVERSIONS, _LEDGER, _PRICES, _JOURNEYS)
+OBSERVED_VIEWS = (_USERS, _TOUCHES, _DECISIONS, _CONVERSIONS, _LEDGER, _PRICES, LANDSCAPE, _JOURNEYS)

@@ -48,6 +48,10 @@ class RunRecord:
     writer_pid: int = 0
     writer_host: str = ""
     writer_token: str = ""
+    opponents: str = ""
+    """What its rivals had learned when it began, where that came from another run: text of `world/opponents.py`"""
+    rival_bidders: str = "[]"
+    """Bidders from outside in rivals' seats: JSON list of [rival's name, module:Class]"""
     summary: str = "{}"
 
 

@@ -6,11 +6,12 @@ from gaelp_sim.store.credit_views import CREDIT_VIEWS, RUN_VIEWS, TRUTH_VIEWS
 from gaelp_sim.store.journey_views import JOURNEY_VIEWS
 from gaelp_sim.store.market_views import MARKET_VIEWS
 from gaelp_sim.store.observed_views import OBSERVED_VIEWS
+from gaelp_sim.store.rival_views import RIVAL_VIEWS
 from gaelp_sim.store.view_parts import DIALECTS, View, resolve_marks
 
 VIEWS: dict[str, View] = {
     view.name: view
-    for group in (JOURNEY_VIEWS, MARKET_VIEWS, CREDIT_VIEWS, RUN_VIEWS, TRUTH_VIEWS, OBSERVED_VIEWS)
+    for group in (JOURNEY_VIEWS, MARKET_VIEWS, RIVAL_VIEWS, CREDIT_VIEWS, RUN_VIEWS, TRUTH_VIEWS, OBSERVED_VIEWS)
     for view in group
 }
 """Every view by name, in the order in which lists show them."""

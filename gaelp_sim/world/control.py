@@ -12,15 +12,23 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from gaelp_sim.events import NONE, US, Bools, Floats, Ints
+from gaelp_sim.events import NONE, US, Bools, Column, Floats, Ints
 from gaelp_sim.market.budgets import UNLIMITED
-from gaelp_sim.market.rule_policy import MARKET_LEVEL, pacing_multiplier_ppm
+from gaelp_sim.market.learning import Lessons
+from gaelp_sim.market.pacing import pacing_multiplier_ppm
+from gaelp_sim.market.rivals import Book
+from gaelp_sim.market.rule_policy import MARKET_LEVEL
 from gaelp_sim.units import HOURS_PER_DAY, PPM
-from gaelp_sim.world.log import Log, full
+from gaelp_sim.world.board import Board
+from gaelp_sim.world.intelligence import Intelligence
+from gaelp_sim.world.log import Log, Table, full
 from gaelp_sim.world.model import Model
+from gaelp_sim.world.opponents import Opponents
+from gaelp_sim.world.outsiders import Experience, Pupils
+from gaelp_sim.world.spending import Spending
 
-STATISTICS = ("entered", "wins", "price_index_ppm", "revenue_micros")
-ENTERED, WINS, PRICE_INDEX, REVENUE = range(len(STATISTICS))
+STATISTICS = ("opportunities", "entered", "wins", "price_index_ppm", "revenue_micros")
+OPPORTUNITIES, ENTERED, WINS, PRICE_INDEX, REVENUE = range(len(STATISTICS))
 FAST_HOURS, SLOW_HOURS = 24.0, 168.0
 
 
@@ -36,8 +44,16 @@ class Orders:
     """(units, accounts): the account's owner may bid; where not, the world's money is used up until it refills"""
     multiplier_ppm: Ints
     """(units, channels)"""
+    participate_ppm: Ints
+    """(units, channels)"""
     creative: NDArray[np.int16]
     """(units, signals): the hour's creative; no columns where the controller picks none"""
+    book: Book
+    """What rivals bid by"""
+    worth_micros: Floats
+    """(units, rivals, signals): the level of rivals' values"""
+    minds: dict[int, Column]
+    """States of learners from outside by code: (units,)"""
     standing: dict[str, Floats]
     """(units,) columns of the market and budget features"""
 
@@ -58,6 +74,12 @@ class Report:
     """(units, STATISTICS)"""
     shown: Ints
     """(units, 2, signals, creatives): our impressions, and the clicks on them"""
+    lessons: Lessons
+    """What rivals have learned; empty where they don't"""
+    prices: NDArray[np.int32]
+    """(units, signals, BUCKETS, kinds): prices to beat, as we saw them and as they were"""
+    experience: Experience
+    """What learners from outside observed, by code: (units, ...)"""
 
 
 @dataclass
@@ -71,6 +93,12 @@ class Controller:
     """(units,): index into `worlds`"""
     unit_people: Ints
     """(units,)"""
+    board: Board
+    spending: Spending
+    intelligence: Intelligence
+    pupils: Pupils
+    limit_micros: Ints
+    """(worlds, accounts)"""
     left_micros: Ints
     exhausted_s: Ints
     exhausted: Bools
@@ -88,17 +116,23 @@ class Controller:
     """(worlds, 2, signals, creatives): our impressions so far, and the clicks on them"""
     _sheets: list[tuple[int, Ints, Ints]] = field(default_factory=list)
     _leased: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    _hour: int = 0
 
     @staticmethod
-    def of(model: Model, worlds: Ints, unit_world: Ints, unit_people: Ints) -> Controller:
-        """A controller with full accounts, before the first hour."""
+    def of(
+        model: Model, worlds: Ints, units: tuple[Ints, Ints], opponents: Opponents | None = None
+    ) -> Controller:
+        """A controller with full accounts, before the first hour; units: each one's world's place, and its people."""
+        unit_world, unit_people = units
         n = len(worlds)
-        limits = np.array([account.limit_micros for account in model.accounts], dtype=np.int64)
+        board = Board.of(model, worlds, opponents)
+        limits = _limits(model, board)
         spent = np.zeros((n, model.bidders, model.channels + 1), dtype=np.int64)
         averages = np.tile([1.0, 0.3], (n, 1))
         return Controller(
-            model, worlds, unit_world, unit_people, np.tile(limits, (n, 1)),
-            np.full((n, len(limits)), NONE, dtype=np.int64), np.zeros((n, len(limits)), dtype=bool), spent,
+            model, worlds, unit_world, unit_people, board, Spending.of(model, n), Intelligence.of(model, n),
+            Pupils(model.outsiders, n), limits,
+            limits.copy(), np.full(limits.shape, NONE, dtype=np.int64), np.zeros(limits.shape, dtype=bool), spent,
             np.zeros(n, dtype=np.int64),
             np.zeros(n, dtype=np.int64), averages, averages.copy(), model.nothing_shown(n),
         )
@@ -111,13 +145,14 @@ class Controller:
         refilled = np.broadcast_to(refilled, lease.shape)
         # Whoever a lease was too small for bids again with the next one, unless all of the world's money was.
         again = ~self.exhausted[self.unit_world]
-        multiplier = self._multiplier(hour)
+        multiplier, participate = self._sheet(hour)
         self._sheets.append((hour, multiplier, self._left_ours()))
         standing = {name: column[self.unit_world] for name, column in self._standing(hour).items()}
-        self._leased = lease
+        self._leased, self._hour = lease, hour
+        book, worth = self.board.book(self.unit_world, self.spending.by_rival())
         return Orders(
-            lease.copy(), refilled.copy(), again.copy(), multiplier[self.unit_world], self._picks(hour)[self.unit_world],
-            standing,
+            lease.copy(), refilled.copy(), again.copy(), multiplier[self.unit_world], participate[self.unit_world],
+            self._picks(hour)[self.unit_world], book, worth, self.pupils.minds(self.unit_world), standing,
         )
 
     def _picks(self, hour: int) -> NDArray[np.int16]:
@@ -147,6 +182,13 @@ class Controller:
         np.add.at(self.shown, self.unit_world, report.shown)
         self.revenue_micros += sums[:, REVENUE]
         self._average(sums)
+        spent = np.zeros_like(self.left_micros)
+        np.add.at(spent, self.unit_world, used)
+        self.spending.learn(self._hour, sums[:, OPPORTUNITIES], self.limit_micros, (self.left_micros, spent))
+        self.intelligence.learn(self._hour, report.prices, self.unit_world)
+        self.pupils.learn(report.experience, self.unit_world)
+        if self.board.learns:
+            self.board.learn(report.lessons, self.unit_world)
 
     def end_day(self, day: int, log: Log) -> None:
         """Write the day's budget rows and start a new day's sums."""
@@ -160,26 +202,29 @@ class Controller:
             rows.append((US, len(self.model.scenario.us.campaigns), ours[:, -1]))
         rows += [(b, NONE, self.spent_day_micros[:, b].sum(axis=1)) for b in range(1, self.model.bidders)]
         self._write_sheets(log)
+        if self.board.table.size:
+            log.add("rival_day", self.board.day_rows(self.worlds, day, self.spending.by_rival()))
         for advertiser, campaign, spent in rows:
             limit, exhausted = self._limit(advertiser, campaign)
             log.add("budget_day", {
                 "world_id": self.worlds, "day": full(worlds, day), "advertiser": full(worlds, advertiser),
-                "campaign": full(worlds, campaign), "limit_micros": full(worlds, limit),
+                "campaign": full(worlds, campaign), "limit_micros": limit,
                 "spent_micros": spent, "exhausted_s": exhausted,
             })
         self.spent_day_micros = np.zeros_like(self.spent_day_micros)
 
-    def _limit(self, advertiser: int, campaign: int) -> tuple[int, Ints]:
-        channel = NONE
+    def _limit(self, advertiser: int, campaign: int) -> tuple[Ints, Ints]:
+        """(worlds,) each: the day's limit and when it was used up, NONE without either."""
+        channel, none = NONE, np.full(len(self.worlds), NONE, dtype=np.int64)
         if campaign != NONE:
             if campaign >= len(self.model.scenario.us.campaigns):
-                return NONE, np.full(len(self.worlds), NONE, dtype=np.int64)
+                return none, none
             channel = int(np.flatnonzero(self.model.campaign_of_channel == campaign)[0])
         for place, account in enumerate(self.model.accounts):
             if (account.advertiser, account.channel, account.monthly) == (advertiser, channel, False):
                 exhausted = self.exhausted_s[:, place]
-                return account.limit_micros, np.where(exhausted < 0, NONE, exhausted + self.model.start_s)
-        return NONE, np.full(len(self.worlds), NONE, dtype=np.int64)
+                return self.limit_micros[:, place], np.where(exhausted < 0, NONE, exhausted + self.model.start_s)
+        return none, none
 
     def _refill(self, hour: int) -> Bools:
         monthly = np.array([account.monthly for account in self.model.accounts], dtype=bool)
@@ -189,18 +234,25 @@ class Controller:
             today = self.model.scenario.start + timedelta(days=hour // HOURS_PER_DAY)
             if hour == 0 or today.day == 1:
                 due = np.ones(len(monthly), dtype=bool)
-        limits = np.array([account.limit_micros for account in self.model.accounts], dtype=np.int64)
-        self.left_micros[:, due] = limits[due]
+        self.left_micros[:, due] = self.limit_micros[:, due]
         self.exhausted_s[:, due] = NONE
         self.exhausted[:, due] = False
         return due
 
-    def _multiplier(self, hour: int) -> Ints:
+    def _sheet(self, hour: int) -> tuple[Ints, Ints]:
+        """(worlds, channels) each: factor on our bids and share of opportunities to take part in, in ppm."""
+        everything = np.full((len(self.worlds), self.model.channels), PPM, dtype=np.int64)
+        if self.spending.mode == "none":
+            return everything, everything
+        if self.spending.mode == "even":
+            return self._even(hour), everything
+        factor, share = self.spending.by_channel()
+        return (factor * PPM).astype(np.int64), (share * PPM).astype(np.int64)
+
+    def _even(self, hour: int) -> Ints:
         """(worlds, channels): the tightest day account of ours that covers a channel sets its pace."""
         model = self.model
         multiplier = np.full((len(self.worlds), model.channels), PPM, dtype=np.int64)
-        if model.scenario.us.policy.pacing == "none":
-            return multiplier
         passed = float(model.traffic_passed[hour % HOURS_PER_DAY])
         for place, account in enumerate(model.accounts):
             if account.advertiser != US or account.monthly:
@@ -246,7 +298,7 @@ class Controller:
         pace = np.where(limit > 0, (limit - daily) / np.maximum(limit, 1) / passed, 1.0)
         return {
             "avg_cpc_trend": self.fast[:, 0] / np.maximum(self.slow[:, 0], 1e-9) - 1.0,
-            "competitor_aggression": 1.0 - self.fast[:, 1],
+            "competitor_aggression": self.intelligence.aggression(),
             "daily_remaining_micros": daily,
             "monthly_remaining_micros": self._account_left(monthly=True),
             "spent_micros": self.spent_total_micros,
@@ -279,9 +331,28 @@ class Controller:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The state to resume from."""
-        return {name: getattr(self, name).copy() for name in self.STATE}
+        own = {name: getattr(self, name).copy() for name in self.STATE}
+        return {**own, **self.spending.arrays(), **self.board.arrays(), **self.intelligence.arrays(),
+                **self.pupils.arrays()}
+
+    def final_rows(self) -> dict[str, Table]:
+        """Rows written once, at a run's end."""
+        return self.intelligence.rows(self.worlds)
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Take up a state given by `arrays`."""
         for name in self.STATE:
             setattr(self, name, arrays[name].copy())
+        self.spending.restore(arrays)
+        self.board.restore(arrays)
+        self.intelligence.restore(arrays)
+        self.pupils.restore(arrays)
+
+
+def _limits(model: Model, board: Board) -> Ints:
+    """(worlds, accounts): every budget, rivals' as their world has drawn them."""
+    limits = np.tile([account.limit_micros for account in model.accounts], (len(board.table), 1)).astype(np.int64)
+    for place, account in enumerate(model.accounts):
+        if account.advertiser != US:
+            limits[:, place] = np.rint(limits[:, place] * board.cast.budget[:, account.advertiser - 1])
+    return limits.reshape(len(board.table), len(model.accounts))

@@ -24,7 +24,7 @@ _NOT_ENTERED, _LOST, _WON, _DROPPED = (
 )
 NOTED = (
     "row", "slot", "second", "channel", "signal", "device", "clearing_order", "level", "creative", "bid_micros", "status",
-    "price_micros", "charge_micros", "top_price_micros", "on_list", "unit", "at",
+    "price_micros", "charge_micros", "to_beat_micros", "on_list", "unit", "at",
 )
 """What is noted of each decision at once; the last is its place in the round."""
 
@@ -40,6 +40,8 @@ class Decided(NamedTuple):
     """The same, 0 where the frequency cap kept us out; before any budget dropped us"""
     entered: Ints
     """Our bids as they stood in the auction"""
+    to_beat: Ints
+    """The least bid of ours that would have won"""
     spent: Spent
 
 
@@ -103,7 +105,7 @@ def _noted(place: _Place, decided: Decided, options: tuple[Bools, Codes, Ints], 
         noted[3, count], noted[4, count], noted[5, count] = place.channel[i], place.signal[i], place.device[i]
         noted[6, count], noted[7, count], noted[8, count] = order[i], decided.level[i], decided.creative[i]
         noted[9, count], noted[10, count], noted[11, count] = decided.asked[i], status, price
-        noted[12, count], noted[13, count] = charge, spent.price_micros[0, i]
+        noted[12, count], noted[13, count] = charge, decided.to_beat[i]
         noted[14, count], noted[15, count], noted[16, count] = on_list[place.row[i]], place.unit[i], i
         count += 1
     return noted[:, :count]
@@ -146,7 +148,7 @@ def decision_rows(stack: Stack, noted: Table) -> Table:
         "alias_id": stack.alias[row, noted["device"]], "campaign": model.campaign_of_channel[channel],
         "participate": (noted["level"] > 0).astype(np.int64), "status": status,
         "price_micros": np.where(won, noted["price_micros"], NONE),
-        "min_to_win_micros": np.where(told, noted["top_price_micros"], NONE), "policy_version": full(len(row), 0),
+        "min_to_win_micros": np.where(told, noted["to_beat_micros"], NONE), "policy_version": full(len(row), 0),
         "features": _features(stack, noted),
     })
     return rows

@@ -23,8 +23,7 @@ from gaelp_sim.errors import GaelpError, StoreBusyError
 from gaelp_sim.units import HOURS_PER_DAY
 from gaelp_sim.world.control import Controller, Orders, Report
 from gaelp_sim.world.log import Log
-from gaelp_sim.world.model import model_of
-from gaelp_sim.world.policies import policy_named
+from gaelp_sim.world.opponents import opponents_from_text
 from gaelp_sim.world.shard import Shard, Tables, Task, restore_controller
 from gaelp_sim.world.stack import Place
 from gaelp_sim.world.state import State, merged
@@ -133,7 +132,10 @@ class Processes:
         """Call a method of every shard."""
         for link in self.links:
             self._send(link, (question, arguments))
-        return [self._receive(link) for link in self.links]
+        answers = [self._receive(link) for link in self.links]
+        if question == "finish" and self.control is not None:
+            answers[0].update(self.control.controller.final_rows())
+        return answers
 
     def state(self) -> State:
         """All shards' states as one."""
@@ -206,13 +208,14 @@ class _Central:
     """The controller of worlds whose cells live in several processes."""
 
     def __init__(self, task: Task, places: list[Place], pool: Processes) -> None:
-        model = model_of(task.scenario, task.seed, policy_named(task.policy, task.scenario))
+        model = task.model()
         units = [unit for place in places for unit in place.units()]
         order = sorted(range(len(units)), key=lambda place: units[place])
         self.order = np.array(order)
         people = np.concatenate(pool.ask("unit_people"))[self.order]
         worlds = np.arange(task.scenario.worlds)
-        self.controller = Controller.of(model, worlds, np.array([units[at][0] for at in order]), people)
+        placed = (np.array([units[at][0] for at in order]), people)
+        self.controller = Controller.of(model, worlds, placed, opponents_from_text(task.opponents))
         if task.state is not None:
             restore_controller(self.controller, task.state)
         self.sizes = [len(place.units()) for place in places]
@@ -227,11 +230,7 @@ class _Central:
             for link, part in zip(self.pool.links, _split(orders, back, cuts), strict=True):
                 self.pool._send(link, part)
             reports = [self.pool._receive(link) for link in self.pool.links]
-            whole = {
-                field.name: np.concatenate([getattr(report, field.name) for report in reports])[self.order]
-                for field in fields(Report)
-            }
-            self.controller.end_hour(Report(**whole))
+            self.controller.end_hour(_joined(reports, self.order))
             if self.hour % HOURS_PER_DAY == HOURS_PER_DAY - 1:
                 self.controller.end_day(self.hour // HOURS_PER_DAY, self.log)
             self.hour += 1
@@ -243,18 +242,32 @@ class _Central:
 
 
 def _split(orders: Orders, back: np.ndarray, cuts: np.ndarray) -> list[Orders]:
-    def cut(column: np.ndarray) -> list[np.ndarray]:
-        return np.split(column[back], cuts)
+    """Orders by unit, cut into one for each process."""
+    edges = [0, *cuts.tolist(), len(back)]
+    places = [back[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [Orders(**{field.name: _taken(getattr(orders, field.name), at) for field in fields(Orders)}) for at in places]
 
-    standing = {name: cut(column) for name, column in orders.standing.items()}
-    columns = {field.name: cut(getattr(orders, field.name)) for field in fields(Orders) if field.name != "standing"}
-    return [
-        Orders(
-            **{name: pieces[number] for name, pieces in columns.items()},
-            standing={name: pieces[number] for name, pieces in standing.items()},
-        )
-        for number in range(len(cuts) + 1)
-    ]
+
+def _taken(part: Any, at: np.ndarray) -> Any:
+    """The rows `at` of an array, of every array of a bundle, or of every array by name."""
+    if isinstance(part, dict):
+        return {name: column[at] for name, column in part.items()}
+    return type(part)(*(column[at] for column in part)) if isinstance(part, tuple) else part[at]
+
+
+def _joined(reports: list[Report], order: np.ndarray) -> Report:
+    """The reports of all processes as one, units in order."""
+    whole: dict[str, Any] = {}
+    for field in fields(Report):
+        parts = [getattr(report, field.name) for report in reports]
+        if isinstance(parts[0], tuple):
+            whole[field.name] = type(parts[0])(*(np.concatenate(piece)[order] for piece in zip(*parts, strict=True)))
+        elif isinstance(parts[0], dict):
+            codes = sorted({code for part in parts for code in part})
+            whole[field.name] = {code: np.concatenate([part[code] for part in parts])[order] for code in codes}
+        else:
+            whole[field.name] = np.concatenate(parts)[order]
+    return Report(**whole)
 
 
 class _RemoteControl:

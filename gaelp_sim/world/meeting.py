@@ -55,6 +55,7 @@ class Round(NamedTuple):
     row: Ints
     second: Ints
     channel: Codes
+    signal: Codes
     creative: Codes
     """Ours"""
     stage: Codes
@@ -99,7 +100,8 @@ def round_to_meet(stack: Stack, slots: Slots, ours: Bids) -> Round:
         )
         response += [words[4 * position + word] for position in range(1, positions) for word in range(3)]
     return Round(
-        opportunities.row, opportunities.second, opportunities.channel, np.maximum(ours.creative, 0), slots.stage,
+        opportunities.row, opportunities.second, opportunities.channel, opportunities.signal,
+        np.maximum(ours.creative, 0), slots.stage,
         model.attention[slots.segment], slots.level, luck.examined, np.stack(response),
     )
 
@@ -155,6 +157,9 @@ def meet_ads(people: People, effects: Effects, this: Round, clicks: Clicks, spen
                 met.buys[slot, i] = clicked and buys_on_click(effects, people.segment[row], state, extra)
             else:
                 people.last_rival[row] = winner
+                if clicked:
+                    people.clicked_rival[row], people.clicked_signal[row] = winner, this.signal[i]
+                    people.clicked_s[row] = this.second[i]
             state = respond(effects, ad, state, this.response[3 * slot + 1, i], extra)
         _write(people, row, state, this.second[i])
     return met

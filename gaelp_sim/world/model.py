@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +13,10 @@ from gaelp_sim.events import NONE, FatigueFamily, Floats, Ints
 from gaelp_sim.market.auction import Rules
 from gaelp_sim.market.bidder import Bidder
 from gaelp_sim.market.budgets import Account, accounts_of
+from gaelp_sim.market.cast import crisis_signals
 from gaelp_sim.market.creatives import ClickRates
-from gaelp_sim.market.rivals import HOUR_POWER, Panel, TableRival
+from gaelp_sim.market.landscape import Places, bucket_edges, bucket_middles
+from gaelp_sim.market.rivals import HOUR_POWER, Panel
 from gaelp_sim.market.rule_policy import RulePolicy
 from gaelp_sim.market.seasons import Seasons
 from gaelp_sim.observe.beliefs import Beliefs
@@ -42,15 +44,20 @@ class Model:
     effects: Effects
     sales: Sales
     rules: Rules
+    places: Places
     accounts: list[Account]
     beliefs: Beliefs
     seasons: Seasons
     click_rates: ClickRates | None
     """What our controller learns of creatives, where it picks one for the hour"""
     us: Bidder
-    rivals: Sequence[Bidder]
-    panel: Panel | None
-    """The rivals in one, where all of them bid by tables"""
+    outsiders: dict[int, Callable[[], Bidder]]
+    """How to make bidders from outside, by code"""
+    panel: Panel
+    crisis_signals: NDArray[np.bool_]
+    """(signals,): by these one tells people in a crisis"""
+    truthful: NDArray[np.bool_]
+    """(channels,): bidding one's value is best there whatever the others do"""
     bidder_names: list[str]
     market_price_micros: Ints
     """(signals,): median price to beat"""
@@ -86,7 +93,12 @@ class Model:
     @property
     def bidders(self) -> int:
         """Us and the rivals."""
-        return 1 + len(self.rivals)
+        return 1 + len(self.scenario.rivals)
+
+    @property
+    def seats(self) -> tuple[int, int, int]:
+        """Numbers of rivals, channels and signals."""
+        return len(self.scenario.rivals), self.channels, len(self.market_price_micros)
 
     @property
     def email_cost_micros(self) -> int:
@@ -114,11 +126,13 @@ class Model:
         }
 
 
-def model_of(scenario: Scenario, seed: int, us: Bidder | None = None) -> Model:
-    """Compile a scenario; `us` bids for us in place of the default rule."""
-    rivals = [TableRival.of(scenario, rival) for rival in scenario.rivals]
+def model_of(
+    scenario: Scenario, seed: int, us: Bidder | None = None, outsiders: dict[int, Callable[[], Bidder]] | None = None
+) -> Model:
+    """Compile a scenario; `us` bids for us in place of the default rule, `outsiders` in place of other seats."""
     draws, kinds = Draws(seed), kinds_of(scenario)
-    segments = scenario.population.segments
+    rules, segments = Rules.of(scenario), scenario.population.segments
+    prices = np.array([micros(signal.price_median_usd) for channel in scenario.channels for signal in channel.signals])
     names = [segment.name for segment in segments]
     crisis = [code for code, segment in enumerate(segments) if segment.crisis]
     local = np.array(scenario.curves.hour) / np.mean(scenario.curves.hour)
@@ -126,11 +140,14 @@ def model_of(scenario: Scenario, seed: int, us: Bidder | None = None) -> Model:
     return Model(
         scenario, draws, kinds,
         Proposer.of(draws, kinds, scenario),
-        chain_of(scenario), Effects.of(scenario), Sales.of(scenario), Rules.of(scenario), accounts_of(scenario),
+        chain_of(scenario), Effects.of(scenario), Sales.of(scenario), rules,
+        Places(bucket_edges(prices), bucket_middles(prices), _campaigns(scenario) != NONE, rules), accounts_of(scenario),
         Beliefs.of(scenario), Seasons.of(scenario, draws), ClickRates.of(scenario, draws),
-        us or RulePolicy.of(scenario), rivals, Panel.of(rivals) if rivals else None,
+        us or RulePolicy.of(scenario), outsiders or {}, Panel.of(scenario), crisis_signals(scenario),
+        np.array([channel.mechanism in ("second_price", "vcg") or (channel.mechanism == "gsp" and channel.slots == 1)
+                  for channel in scenario.channels]),
         [scenario.us.name] + [rival.name for rival in scenario.rivals],
-        np.array([micros(signal.price_median_usd) for channel in scenario.channels for signal in channel.signals]),
+        prices,
         any(channel.quality_ranked for channel in scenario.channels),
         any(channel.slots > 1 for channel in scenario.channels),
         _half_lives(scenario), _refreshed(scenario),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,51 +37,60 @@ def policy_named(name: str, scenario: Scenario) -> Bidder:
     if name in _REGISTRY:
         return _REGISTRY[name](scenario)
     if ":" in name:
-        return _outsider(name, scenario)
+        return outsider_named(name, f"--policy {name}", scenario)
     near = get_close_matches(name, _REGISTRY, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(_REGISTRY))}."
     raise UsageError(f"--policy {name}: no such policy; {hint} Your own is named module:Class.")
 
 
-def _outsider(name: str, scenario: Scenario) -> Bidder:
+def outsider_named(name: str, said: str, scenario: Scenario) -> Bidder:
+    """The bidder of an outsider's `module:Class`; said: how the user asked for it.
+
+    Raises UsageError where there is none, or where it is no bidder.
+    """
     module, _, attribute = name.partition(":")
     try:
         made = getattr(importlib.import_module(module), attribute)
         bidder = made.of(scenario) if hasattr(made, "of") else made(scenario)
     except Exception as error:  # whatever an outsider's module raises is the outsider's to mend
         raise UsageError(
-            f"--policy {name}: {type(error).__name__}: {error}; give module:Class with the module on PYTHONPATH; "
+            f"{said}: {type(error).__name__}: {error}; give module:Class with the module on PYTHONPATH; "
             "the class takes the scenario, or has a static method `of` that does."
         ) from error
     missing = [verb for verb in ("bid", "observe", "update") if not callable(getattr(bidder, verb, None))]
     if missing:
-        raise UsageError(f"--policy {name}: it has no {', '.join(missing)}; a bidder needs bid, observe and update.")
+        raise UsageError(f"{said}: it has no {', '.join(missing)}; a bidder needs bid, observe and update.")
     return _Guarded(name, bidder)
 
 
-@dataclass
 class _Guarded:
-    """An outsider's bidder: what it raises is told in its name."""
+    """An outsider's bidder: whatever it raises is told in its name."""
 
-    name: str
-    bidder: Bidder
+    def __init__(self, name: str, bidder: Bidder) -> None:
+        self.name, self.bidder = name, bidder
 
     def bid(self, opportunities: Opportunities, moment: Moment) -> Bids:
         """Its bids, or a BidderError."""
+        bids: Bids = self._asked("bid", opportunities, moment)
+        return bids
+
+    def observe(self, opportunities: Opportunities, outcomes: Outcomes) -> Statistics:
+        """Its statistics, or a BidderError."""
+        seen: Statistics = self._asked("observe", opportunities, outcomes)
+        return seen
+
+    def update(self, statistics: Statistics) -> None:
+        """Let it learn, or raise a BidderError."""
+        self._asked("update", statistics)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.bidder, name)
+        return partial(self._asked, name) if name in ("state", "restore") else found
+
+    def _asked(self, verb: str, *arguments: Any) -> Any:
         try:
-            return self.bidder.bid(opportunities, moment)
+            return getattr(self.bidder, verb)(*arguments)
         except BidderError:
             raise
         except Exception as error:
-            raise BidderError(f"bidder {self.name}: bid raised {type(error).__name__}: {error}") from error
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.bidder, name)
-
-    def observe(self, opportunities: Opportunities, outcomes: Outcomes) -> Statistics:
-        """Passed on."""
-        return self.bidder.observe(opportunities, outcomes)
-
-    def update(self, statistics: Statistics) -> None:
-        """Passed on."""
-        self.bidder.update(statistics)
+            raise BidderError(f"bidder {self.name}: {verb} raised {type(error).__name__}: {error}") from error

@@ -25,6 +25,10 @@ class RunRequest:
     label: str = ""
     incremental: bool = False
     """Also simulate the same worlds without our ads, for the incremental CAC"""
+    bidders: tuple[tuple[str, str], ...] = ()
+    """Bidders from outside in rivals' seats: (rival's name, module:Class)"""
+    rivals_from: str | None = None
+    """A finished run, or a file of `gaelp rivals export`, whose rivals these worlds begin with"""
 
 
 @dataclass(frozen=True)

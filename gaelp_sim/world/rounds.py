@@ -8,18 +8,22 @@ from typing import NamedTuple
 import numpy as np
 
 from gaelp_sim.compiled import compiled
-from gaelp_sim.events import NONE, US, Bids, Bools, Ints, Proposals
+from gaelp_sim.events import NONE, US, Bids, Bools, Floats, Ints, Proposals
 from gaelp_sim.market.auction import Codes, Offers, full_quality
 from gaelp_sim.market.bidder import Moment, check_all, checked_bids
 from gaelp_sim.market.budgets import Round, Spent, clear_within_budgets
 from gaelp_sim.market.creatives import CLICKED, SHOWN
+from gaelp_sim.market.landscape import Watched, prices_to_beat, watch
+from gaelp_sim.market.learning import Offered, Seats, add_lessons
 from gaelp_sim.observe.beliefs import Singles
 from gaelp_sim.observe.memory import SLOTS, Impressions, Losses, recent_looks, remember_impressions, remember_losses
 from gaelp_sim.units import PPM
-from gaelp_sim.world.control import ENTERED, PRICE_INDEX, WINS
+from gaelp_sim.world.control import ENTERED, OPPORTUNITIES, PRICE_INDEX, WINS
 from gaelp_sim.world.decisions import Decided, log_decisions
 from gaelp_sim.world.log import Block
 from gaelp_sim.world.meeting import Clicks, Shown, meet_ads, record_round, round_to_meet, would_click
+from gaelp_sim.world.outside_clicks import foreseen, learn
+from gaelp_sim.world.outsiders import rival_moment
 from gaelp_sim.world.slots import Slots, round_of
 from gaelp_sim.world.stack import Stack
 
@@ -50,13 +54,22 @@ def _play(stack: Stack, hour: int, number: int, slots: Slots) -> None:
     clicks = would_click(stack.people, model.effects, this)
     asked = bids[US].copy()
     _keep_cap(stack, slots, bids)
+    met_outside = foreseen(stack, this, clicks, bids) if stack.outside is not None else None
+    if met_outside is not None:
+        this, clicks = met_outside.this, met_outside.clicks
     wanted = bids[US].copy()
-    spent = _clear(stack, slots, bids, clicks)
+    spent, quality = _clear(stack, slots, bids, clicks)
     cleared = Cleared(ours, wanted, spent)
-    decided = Decided(ours.level, ours.creative, asked, wanted, bids[US], spent)
+    to_beat = _watch(stack, slots, (bids, quality), spent)
+    decided = Decided(ours.level, ours.creative, asked, wanted, bids[US], to_beat, spent)
     log_decisions(stack, (hour, number), slots, decided, ours.propensity)
     _count(stack, hour, slots, cleared)
+    stack.outsiders.observe(slots.opportunities, spent)
+    if model.scenario.rivals_learn:
+        _teach(stack, hour, slots, bids, spent)
     met = meet_ads(stack.people, model.effects, this, clicks, spent)
+    if met_outside is not None:
+        learn(stack, met_outside, spent)
     record_round(stack, slots, Shown(ours, spent, met))
     _remember(stack, slots, cleared)
 
@@ -64,23 +77,23 @@ def _play(stack: Stack, hour: int, number: int, slots: Slots) -> None:
 def _bids(stack: Stack, hour: int, slots: Slots) -> tuple[Bids, Ints]:
     """Our action, and everybody's bids: int64 (bidders, n)."""
     model, opportunities, luck = stack.model, slots.opportunities, slots.luck.bids
-    assert stack.orders is not None and stack.market is not None
+    assert stack.orders is not None
     local, n = model.local_hour(hour), len(slots)
-    factor = stack.unit_noise * stack.market.prices * model.local_hour_price[local]
+    factor = _price_factor(stack, hour)
     clicked = stack.memory["clicks"][opportunities.row, slots.memory_slot] > 0
     bids = np.empty((model.bidders, n), dtype=np.int64)
     moment = Moment(
-        hour, local, factor, luck[US], clicked, stack.orders.multiplier_ppm, _recent(stack, slots), stack.orders.creative
+        hour, local, factor, luck[US], clicked, stack.orders.multiplier_ppm, stack.orders.participate_ppm,
+        _recent(stack, slots), stack.orders.creative,
     )
-    ours = model.us.bid(opportunities, moment)
+    seats = stack.outsiders.seats
+    ours = stack.outsiders.bid(US, opportunities, moment) if US in seats else model.us.bid(opportunities, moment)
     bids[US] = checked_bids(model.us.name, ours, n)
-    if model.panel is not None:
-        bids[1:] = model.panel.bid(opportunities, factor, luck[1:])
-    else:
-        nobody, level = np.zeros(n, dtype=bool), np.full_like(stack.orders.multiplier_ppm, PPM)
-        for code, rival in enumerate(model.rivals, start=1):
-            offer = rival.bid(opportunities, Moment(hour, local, factor, luck[code], nobody, level))
-            bids[code] = checked_bids(rival.name, offer, n)
+    bids[1:] = model.panel.bid(opportunities, stack.orders.book, factor, luck[1:])
+    for code in seats:
+        if code != US:
+            offer = stack.outsiders.bid(code, opportunities, rival_moment(moment, luck[code]))
+            bids[code] = checked_bids(seats[code][0].name, offer, n)
     check_all(bids, model.bidder_names)
     return ours, bids
 
@@ -100,14 +113,44 @@ def _keep_cap(stack: Stack, slots: Slots, bids: Ints) -> None:
         bids[US][stack.frequency.reached(one.row * SLOTS + slots.memory_slot, one.second)] = 0
 
 
-def _clear(stack: Stack, slots: Slots, bids: Ints, clicks: Clicks) -> Spent:
+def _price_factor(stack: Stack, hour: int) -> Floats:
+    """(units,): the market's level of prices this hour, 1 on average."""
+    assert stack.market is not None
+    return stack.unit_noise * stack.market.prices * stack.model.local_hour_price[stack.model.local_hour(hour)]
+
+
+def _teach(stack: Stack, hour: int, slots: Slots, bids: Ints, spent: Spent) -> None:
+    """Let rivals learn from their own outcomes."""
+    model, one = stack.model, slots.opportunities
+    assert stack.orders is not None
+    orders = stack.orders
+    seats = Seats(
+        model.panel.multiples, orders.book, orders.worth_micros, _price_factor(stack, hour), model.crisis_signals,
+        model.rules.worth_ppm,
+    )
+    add_lessons(stack.lessons, seats, Offered(
+        one.unit, one.channel, one.signal, slots.luck.bids[1:], bids, spent.winner, spent.price_micros, spent.clicked
+    ))
+
+
+def _clear(stack: Stack, slots: Slots, bids: Ints, clicks: Clicks) -> tuple[Spent, Ints]:
+    """How the auctions ended, and the qualities that they ranked by, (bidders, n)."""
     model, opportunities = stack.model, slots.opportunities
     quality = full_quality(model.bidders, len(slots))
     if model.quality_ranks:
         quality[US] = np.where(model.rules.quality_ranked[opportunities.channel], clicks.quality_ppm, PPM)
     offers = Offers(bids, quality, opportunities.channel, slots.luck.ties)
     this = Round(opportunities.unit, opportunities.second, clicks.us, clicks.rival)
-    return clear_within_budgets(stack.budgets, offers, this, model.rules)
+    return clear_within_budgets(stack.budgets, offers, this, model.rules), quality
+
+
+def _watch(stack: Stack, slots: Slots, offered: tuple[Ints, Ints], spent: Spent) -> Ints:
+    """Count the prices to beat, as we saw them and as they were; the latter: (n,) micros."""
+    one = slots.opportunities
+    watched = Watched(one.unit, one.channel, one.signal, *offered, spent.winner, spent.price_micros)
+    to_beat = prices_to_beat(watched, stack.model.rules)
+    watch(stack.prices, watched, stack.model.places, to_beat)
+    return to_beat
 
 
 class _Sums(NamedTuple):
@@ -182,6 +225,7 @@ def _add_up(sums: _Sums, sold: _Sold, spent: Spent) -> None:
                 own, won = own + spent.price_micros[slot, i], True
                 sums.shown[unit, SHOWN, sold.signal[i], sold.creative[i]] += 1
                 sums.shown[unit, CLICKED, sold.signal[i], sold.creative[i]] += spent.clicked[slot, i]
+        sums.statistics[unit, OPPORTUNITIES] += 1
         sums.statistics[unit, ENTERED] += sold.wanted[i] > 0
         if won:
             sums.statistics[unit, WINS] += 1

@@ -12,9 +12,12 @@ from gaelp_sim.events import NONE, US, Column, ConversionVia, Ints, JourneyStatu
 from gaelp_sim.population.people import GOODWILL, RIVAL_GOODWILL, People
 from gaelp_sim.response.levels import Held, levels_at
 from gaelp_sim.response.sale import Sales, advertisers, purchase_lag_s, report_delay_s
+from gaelp_sim.units import SECONDS_PER_DAY
 from gaelp_sim.world.journeys import Deadline, deadline_of, deadline_s
 from gaelp_sim.world.stack import Stack
 
+CLICK_LOOKBACK_S = 7 * SECONDS_PER_DAY
+"""A rival's sale counts as the fruit of its click for so long."""
 _ACTIVE, _LOST = int(JourneyStatus.ACTIVE), int(JourneyStatus.LOST)
 
 
@@ -70,6 +73,8 @@ class Sold(NamedTuple):
     purchased_s: Ints
     reported_s: Ints
     value_micros: Ints
+    clicked_signal: Ints
+    """The signal of a rival's click that led to the rival's sale, NONE otherwise"""
     device: Ints
     journey_index: Ints
     late: Ints
@@ -90,7 +95,7 @@ def book(stack: Stack, sold: Sold) -> None:
     columns = sold._asdict()
     fresh = {name: columns[name] for name in stack.pending}
     stack.pending = {name: np.concatenate([old, fresh[name]]) for name, old in stack.pending.items()}
-    del columns["row"]
+    del columns["row"], columns["clicked_signal"]
     columns.update({name: columns[name] + start_s for name in ("decided_s", "purchased_s", "reported_s")})
     stack.log.add("conversion", columns)
 
@@ -100,7 +105,7 @@ def _sold(
     people: People, decision: _Decision, rules: tuple[Sales, Deadline], luck: Words, first_seen_s: Ints
 ) -> Sold:
     sales, deadline = rules
-    rows = np.zeros((14, len(decision.rows)), dtype=np.int64)
+    rows = np.zeros((15, len(decision.rows)), dtype=np.int64)
     found = 0
     for i in range(len(decision.rows)):
         row, second, advertiser = decision.rows[i], decision.second[i], decision.advertiser[i]
@@ -117,13 +122,15 @@ def _sold(
         rows[5, found], rows[6, found], rows[7, found] = advertiser, decision.via, purchased_s
         rows[8, found] = purchased_s + report_delay_s(sales, luck[2, i])
         rows[9, found] = sales.ltv_micros if advertiser == US else 0
-        rows[10, found], rows[11, found] = people.device[row], people.journey[row]
-        rows[12, found], rows[13, found] = people.status[row] == _LOST or silent, touched
+        followed = people.clicked_rival[row] == advertiser and second - people.clicked_s[row] <= CLICK_LOOKBACK_S
+        rows[10, found] = people.clicked_signal[row] if followed else NONE
+        rows[11, found], rows[12, found] = people.device[row], people.journey[row]
+        rows[13, found], rows[14, found] = people.status[row] == _LOST or silent, touched
         found += 1
     return Sold(
         rows[0, :found], rows[1, :found], rows[2, :found], rows[3, :found], rows[4, :found], rows[5, :found],
         rows[6, :found], rows[7, :found], rows[8, :found], rows[9, :found], rows[10, :found], rows[11, :found],
-        rows[12, :found], rows[13, :found],
+        rows[12, :found], rows[13, :found], rows[14, :found],
     )
 
 
@@ -146,4 +153,8 @@ def settle(stack: Stack, now_s: int) -> None:
     if reported.any():
         ours = reported & (pending["advertiser"] == US)
         np.add.at(stack.reported_micros, people.unit[pending["row"][ours]], pending["value_micros"][ours])
+        followed = np.flatnonzero(reported & (pending["clicked_signal"] != NONE))
+        if len(followed) and stack.model.scenario.rivals_learn:
+            unit, seat = people.unit[pending["row"][followed]], pending["advertiser"][followed] - 1
+            np.add.at(stack.rival_sales, (unit, seat, pending["clicked_signal"][followed]), 1)
         stack.pending = {name: column[~reported] for name, column in pending.items()}

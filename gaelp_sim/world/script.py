@@ -174,7 +174,7 @@ def _decide(stack: Stack, moment: _Moment, ad: _Ad) -> None:
         "channel": ad.channel, "signal": ad.signal, "device": device, "clearing_order": NONE,
         "level": 1 + int(np.abs(LEVEL_MULTIPLES[1:] - bid / base).argmin()), "creative": ad.creative, "bid_micros": bid,
         "status": int(DecisionStatus.WON if won else DecisionStatus.LOST), "price_micros": ad.price_micros if won else 0,
-        "charge_micros": ad.charge_micros if won else 0, "top_price_micros": ad.price_micros,
+        "charge_micros": ad.charge_micros if won else 0, "to_beat_micros": ad.price_micros,
         "on_list": int(stack.people.on_list[moment.row]), "unit": moment.unit, "at": 0,
     }
     note(stack, (moment.second // SECONDS_PER_HOUR, 0), np.array([[columns[name]] for name in NOTED]), np.ones(1))
@@ -250,7 +250,7 @@ def _purchase(stack: Stack, moment: _Moment) -> None:
         row, people.world[row], people.person[row], moment.second, (words[6] >> 1) << 31 | words[7] >> 1, advertiser,
         ConversionVia.CLICK if people.our_clicks[row] and advertiser == US else ConversionVia.HAZARD, moment.second,
         moment.second + report_delay_s(model.sales, words[2]), model.sales.ltv_micros if advertiser == US else 0,
-        people.device[row], people.journey[row], 0, (stack.first_seen_s[row] >= 0).any(),
+        NONE, people.device[row], people.journey[row], 0, (stack.first_seen_s[row] >= 0).any(),
     )
     book(stack, Sold(*[np.array([int(value)]) for value in told]))
 

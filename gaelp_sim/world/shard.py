@@ -15,6 +15,8 @@ from gaelp_sim.world.decisions import decision_rows
 from gaelp_sim.world.journeys import PATH_COLUMNS, History, present_journeys
 from gaelp_sim.world.log import Log, Table, joined_columns
 from gaelp_sim.world.model import Model, model_of
+from gaelp_sim.world.opponents import opponents_from_text
+from gaelp_sim.world.outsiders import makers
 from gaelp_sim.world.policies import policy_named
 from gaelp_sim.world.rows import alias_rows, device_rows, ledger_rows, person_rows, touchpoint_rows, truth_rows, world_rows
 from gaelp_sim.world.stack import Place, Stack
@@ -33,6 +35,15 @@ class Task:
     start_hour: int
     state: State | None
     """Whole state to start from, None: newly born"""
+    opponents: str = ""
+    """What rivals begin with, as `Opponents.text` tells it; empty: they have learned nothing"""
+    bidders: tuple[tuple[str, str], ...] = ()
+    """Bidders from outside in rivals' seats: (rival's name, module:Class)"""
+
+    def model(self) -> Model:
+        """The scenario compiled, with whoever bids in it."""
+        made = makers(self.scenario, self.policy, self.bidders)
+        return model_of(self.scenario, self.seed, policy_named(self.policy, self.scenario), made)
 
 
 class LocalControl:
@@ -59,9 +70,9 @@ class Shard:
     def __init__(self, task: Task, control: Control | None = None) -> None:
         """Build the shard; without `control` it keeps its own controller (it must then hold whole worlds)."""
         self.task = task
-        self.model = model_of(task.scenario, task.seed, policy_named(task.policy, task.scenario))
+        self.model = task.model()
         self.stack = _stack(self.model, task)
-        self.own = LocalControl(controller_of(self.model, task.place, self.stack, task.state)) if control is None else None
+        self.own = LocalControl(controller_of(self.model, task, self.stack)) if control is None else None
         self.clock = Clock(self.stack, control or self.own, task.start_hour)  # type: ignore[arg-type]
         self.history = History(self.model.start_s)
         if self.stack.carried:
@@ -114,9 +125,10 @@ class Shard:
         stack = self.stack
         journeys = joined_columns([*self._ended, *stack.closed, present_journeys(stack)])
         self._ended = []
-        return {
+        tables = {
             "person": person_rows(stack, now_s), "alias": alias_rows(stack), "journey": self.history.with_paths(journeys),
         }
+        return {**tables, **self.own.controller.final_rows()} if self.own is not None else tables
 
     def state(self) -> State:
         """The state to resume from; `carried` holds the recorded touches of present journeys."""
@@ -132,12 +144,14 @@ class Shard:
         self._ended, self.stack.closed = self.stack.closed, []
 
 
-def controller_of(model: Model, place: Place, stack: Stack, state: State | None) -> Controller:
+def controller_of(model: Model, task: Task, stack: Stack) -> Controller:
     """The controller of whole worlds, with its stored state where there is one."""
+    place, state = task.place, task.state
     units = place.units()
     worlds = np.arange(place.worlds.start, place.worlds.stop)
     unit_world = np.array([world - place.worlds.start for world, _ in units])
-    controller = Controller.of(model, worlds, unit_world, stack.unit_people())
+    opponents = opponents_from_text(task.opponents)
+    controller = Controller.of(model, worlds, (unit_world, stack.unit_people()), opponents)
     if state is not None:
         restore_controller(controller, state)
     return controller

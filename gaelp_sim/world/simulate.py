@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import signal
 import threading
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from gaelp_sim import __version__
-from gaelp_sim.errors import BidderError, InterruptedRunError, StoreBusyError, UsageError
+from gaelp_sim.errors import BidderError, InterruptedRunError, StoreBusyError, UsageError, UserModelError
 from gaelp_sim.scenario.loading import parse_scenario
 from gaelp_sim.scenario.resolved import resolved_text, scenario_hash
 from gaelp_sim.scenario.schema import Scenario
@@ -26,6 +27,9 @@ from gaelp_sim.world.estimate import estimated
 from gaelp_sim.world.executors import Executor, LostWorkerError, executor_of
 from gaelp_sim.world.log import Table, joined_columns
 from gaelp_sim.world.model import model_of
+from gaelp_sim.world.opponents import opponents_named
+from gaelp_sim.world.outside_users import user_model_named
+from gaelp_sim.world.outsiders import additive, makers
 from gaelp_sim.world.policies import DEFAULT_POLICY, policy_named
 from gaelp_sim.world.request import Estimate, OnProgress, Progress, RunRequest, RunSummary, ignore
 from gaelp_sim.world.rows import auction_hour_rows
@@ -72,11 +76,13 @@ def run(request: RunRequest, on_progress: OnProgress = ignore) -> RunSummary:
     scenario = _scenario_of(request)
     policy = request.policy or DEFAULT_POLICY
     policy_named(policy, scenario)
+    user_model_named(scenario)
     with Store.open(request.db_url) as store:
         parent = store.find_run(request.continue_ref) if request.continue_ref else None
         state = _inherited(store, parent, scenario) if parent else None
         record = _record(request, scenario, policy, parent)
-        task = Task(scenario, record.seed, policy, Place(range(0), range(0)), record.start_hour, state)
+        task = _task(record, scenario, record.start_hour, state)
+        makers(scenario, policy, task.bidders)
         executor = executor_of(task, request.workers)
         try:
             begun = store.begin_run(record, model_of(scenario, record.seed).names())
@@ -94,7 +100,7 @@ def run(request: RunRequest, on_progress: OnProgress = ignore) -> RunSummary:
 def rerun(store: Store, run: RunRecord, scenario: Scenario, into: Store, on_progress: OnProgress) -> RunRecord:
     """Simulate a finished run of `store` again, into another store; a continued run starts from its parent's end."""
     state, from_hour = _state_before(store, run, run.start_hour)
-    task = Task(scenario, run.seed, run.policy, Place(range(0), range(0)), from_hour, state)
+    task = _task(run, scenario, from_hour, state)
     executor = executor_of(task, 1)
     begun = into.begin_run(replace(run, run_key=-1, parent_run_key=-1), model_of(scenario, run.seed).names())
     _write(Writing(into, begun, scenario, executor, Tally(), on_progress, time.perf_counter()), begun.start_hour)
@@ -114,8 +120,9 @@ def resume(db_url: str, run_ref: str, workers: int = 1, on_progress: OnProgress 
         record, last = store.claim_run(found.run_id)
         scenario = parse_scenario(record.scenario_text, f"scenario of run {record.run_id}", [])
         done = last.hour if last else record.start_hour
-        state, from_hour = _state_before(store, record, done)
-        task = Task(scenario, record.seed, record.policy, Place(range(0), range(0)), from_hour, state)
+        # What a bidder keeps to itself is in no stored state: such a run is lived through again from its start.
+        state, from_hour = _state_before(store, record, record.start_hour if _learns_alone(record, scenario) else done)
+        task = _task(record, scenario, from_hour, state)
         executor = executor_of(task, workers)
         try:
             with _resumable(store, record):
@@ -138,6 +145,30 @@ def _scenario_of(request: RunRequest) -> Scenario:
     return request.scenario.model_copy(update=changes)
 
 
+def _task(record: RunRecord, scenario: Scenario, start_hour: int, state: State | None) -> Task:
+    """What to simulate, before it is dealt out."""
+    bidders = tuple((name, ref) for name, ref in json.loads(record.rival_bidders))
+    return Task(
+        scenario, record.seed, record.policy, Place(range(0), range(0)), start_hour, state, record.opponents, bidders
+    )
+
+
+def _opponents(request: RunRequest, scenario: Scenario, parent: RunRecord | None) -> str:
+    """What rivals begin with: another run's or file's, else the parent's; raises UsageError where they do not fit."""
+    if request.rivals_from is None:
+        return parent.opponents if parent else ""
+    if parent is not None:
+        raise UsageError("--rivals-from and --continue don't go together: a continued run keeps its rivals. Leave one out.")
+    return opponents_named(request.rivals_from, request.db_url).fitting(scenario, request.rivals_from).text()
+
+
+def _bidders(request: RunRequest, parent: RunRecord | None) -> str:
+    """Who bids from outside in rivals' seats, as JSON; a continued run keeps its parent's."""
+    if parent is not None and request.bidders:
+        raise UsageError("--bidder and --continue don't go together: a continued run keeps its bidders. Leave one out.")
+    return parent.rival_bidders if parent else json.dumps([list(pair) for pair in request.bidders])
+
+
 def _record(request: RunRequest, scenario: Scenario, policy: str, parent: RunRecord | None) -> RunRecord:
     start_hour = parent.end_hour if parent else 0
     return RunRecord(
@@ -149,6 +180,7 @@ def _record(request: RunRequest, scenario: Scenario, policy: str, parent: RunRec
         parent_run_key=parent.run_key if parent else -1, root_run_key=parent.root_run_key if parent else -1,
         engine_version=__version__, python_version=platform.python_version(), numpy_version=np.__version__,
         numba_version=numba_version(), torch_version="", cpu_features=cpu_features(),
+        opponents=_opponents(request, scenario, parent), rival_bidders=_bidders(request, parent),
     )
 
 
@@ -168,6 +200,11 @@ def cpu_features() -> str:
 
 def _inherited(store: Store, parent: RunRecord, scenario: Scenario) -> State:
     """The state a finished run ended with, for its child."""
+    if _learns_alone(parent, scenario):
+        raise UsageError(
+            f"--continue {parent.run_id}: its bidders from outside keep what they learn to themselves (no state and "
+            "restore), so nothing of it is stored; run the whole time at once"
+        )
     if parent.status != "FINISHED":
         raise UsageError(f"run {parent.run_id} is {parent.status}, only a finished run can be continued; resume it first")
     before = parse_scenario(parent.scenario_text, f"scenario of run {parent.run_id}", [])
@@ -175,6 +212,7 @@ def _inherited(store: Store, parent: RunRecord, scenario: Scenario) -> State:
         ("population.people", before.population.people, scenario.population.people),
         ("worlds", before.worlds, scenario.worlds), ("cells", before.cells, scenario.cells),
         ("start", before.start, scenario.start),
+        ("population.user_model", before.population.user_model, scenario.population.user_model),
     ):
         if old != new:
             raise UsageError(
@@ -196,6 +234,12 @@ def _state_before(store: Store, record: RunRecord, hour: int) -> tuple[State | N
     last = store.checkpoint(parent)
     assert last is not None, "a finished run has a checkpoint"
     return unpack(last.state), record.start_hour
+
+
+def _learns_alone(record: RunRecord, scenario: Scenario) -> bool:
+    """Whether a bidder from outside learns in a way that cannot be added up, nor stored."""
+    made = makers(scenario, record.policy, [(name, ref) for name, ref in json.loads(record.rival_bidders)])
+    return any(not additive(make()) for make in made.values())
 
 
 def _stored_touches(store: Store, record: RunRecord, from_hour: int, done: int) -> tuple[Table, int]:
@@ -307,8 +351,6 @@ def _summary(writing: Writing) -> RunSummary:
 
 def stored_summary(record: RunRecord) -> RunSummary:
     """The summary a finished run was stored with."""
-    import json
-
     return RunSummary(**json.loads(record.summary))
 
 
@@ -316,13 +358,13 @@ def stored_summary(record: RunRecord) -> RunSummary:
 def _resumable(store: Store, record: RunRecord) -> Iterator[None]:
     """Tell how to go on where a run ends between two commit points: interrupted at once, or a worker process died.
 
-    A run that its own bidder or script stops is FAILED: it would stop there again.
+    A run that its own bidder, user model or script stops is FAILED: it would stop there again.
     """
     try:
         yield
     except KeyboardInterrupt as stop:
         raise InterruptedRunError(f"interrupted at once; no commit is lost: gaelp resume {record.run_id}") from stop
-    except (BidderError, UsageError):
+    except (BidderError, UserModelError, UsageError):
         store.finish_run(record, "FAILED", {})
         raise
     except LostWorkerError as error:

@@ -12,6 +12,8 @@ from gaelp_sim.errors import UsageError
 from gaelp_sim.events import NONE, Column, DeviceKind, Floats, Ints
 from gaelp_sim.market.budgets import Budgets
 from gaelp_sim.market.frequency import Frequency
+from gaelp_sim.market.landscape import BUCKETS
+from gaelp_sim.market.learning import SALES, Lessons
 from gaelp_sim.market.seasons import MarketDay
 from gaelp_sim.observe.memory import SLOTS, Memory
 from gaelp_sim.population.people import People, born, joined
@@ -20,6 +22,8 @@ from gaelp_sim.units import SECONDS_PER_HOUR
 from gaelp_sim.world.control import REVENUE, STATISTICS, Orders, Report
 from gaelp_sim.world.log import Log, Table
 from gaelp_sim.world.model import Model
+from gaelp_sim.world.outside_users import OutsideUsers
+from gaelp_sim.world.outsiders import Outsiders
 
 PEOPLE_MAX = 2**25
 """Rows are sorted by keys of 64 bits that leave them 25."""
@@ -62,7 +66,8 @@ class Stack:
     """(people, devices): our first touch on the device, NONE before"""
     last_seen_s: Ints
     pending: dict[str, Ints]
-    """Purchases decided and not yet paid or reported: row, purchased_s, reported_s, advertiser, value_micros"""
+    """Purchases decided and not yet paid or reported: row, purchased_s, reported_s, advertiser, value_micros, and the
+    signal of the rival's click that the sale followed"""
     carried: Table
     """Recorded touches of open journeys that an earlier run began, as touch columns"""
     frequency: Frequency | None
@@ -77,6 +82,13 @@ class Stack:
     shown: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """(units, 2, signals, creatives): our impressions of this hour, and the clicks on them"""
     orders: Orders | None = None
+    lessons: Lessons = field(init=False)
+    """What rivals have learned since the last report"""
+    prices: NDArray[np.int32] = field(init=False)
+    """(units, signals, BUCKETS, kinds): prices to beat of this hour"""
+    outsiders: Outsiders = field(init=False)
+    rival_sales: Ints = field(init=False)
+    """(units, rivals, signals): rivals' sales reported since, by the signal of the click that they followed"""
     standings: list[tuple[int, dict[str, Floats]]] = field(default_factory=list)
     """How market and budget stood in each hour with a logged decision, since the last commit"""
     reported_micros: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
@@ -90,6 +102,9 @@ class Stack:
     now_s: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """(people,): the last moment of this hour at which something happened to the person; older ones don't matter"""
 
+    outside: OutsideUsers | None = None
+    """What an outside user model keeps of the people, where the scenario names one"""
+
     def __post_init__(self) -> None:
         if self.people.size > PEOPLE_MAX:
             raise UsageError(
@@ -99,12 +114,22 @@ class Stack:
         self.played_s = np.full(self.people.size, NONE, dtype=np.int64)
         self.now_s = np.zeros(self.people.size, dtype=np.int64)
         self.reported_micros = np.zeros(self.units, dtype=np.int64)
+        self.rival_sales = np.zeros((self.units, *self._seats[::2]), dtype=np.int64)
+        self.lessons = Lessons.none(self.units, self._seats)
+        self.outsiders = Outsiders(self.model.outsiders, self.units)
+
+    @property
+    def _seats(self) -> tuple[int, int, int]:
+        """Rivals, channels and signals that lessons are about."""
+        return self.model.seats if self.model.scenario.rivals_learn else (0, 0, 0)
 
     @staticmethod
     def of(model: Model, place: Place) -> Stack:
         """The people of these units as they are born."""
         people = joined([born(model.draws, model.scenario, world, place.cells) for world in place.worlds])
-        return Stack.of_people(model, place, people, Memory.empty(people.size, model.beliefs))
+        stack = Stack.of_people(model, place, people, Memory.empty(people.size, model.beliefs))
+        stack.outside = OutsideUsers.born(model.scenario, model.draws, people)
+        return stack
 
     @staticmethod
     def of_people(model: Model, place: Place, people: People, memory: Memory) -> Stack:
@@ -131,6 +156,7 @@ class Stack:
     def take_orders(self, orders: Orders) -> None:
         """Start an hour: leases are filled, those whose accounts refilled may bid again, sums are zero."""
         self.orders = orders
+        self.outsiders.take(orders.minds)
         self.budgets.left_micros[:] = orders.lease_micros
         self.budgets.refused_micros[:] = 0
         self.budgets.dropped[:] = ~orders.again
@@ -139,15 +165,19 @@ class Stack:
         self.spent_micros = np.zeros((self.units, self.model.bidders, channels), dtype=np.int64)
         self.statistics = np.zeros((self.units, len(STATISTICS)), dtype=np.int64)
         self.shown = self.model.nothing_shown(self.units)
+        self.prices = np.zeros((self.units, self.model.seats[2], BUCKETS, 4), dtype=np.int32)
 
     def report(self) -> Report:
         """End an hour: what the controller may know of it."""
         budgets = self.budgets
         self.statistics[:, REVENUE] = self.reported_micros
         self.reported_micros = np.zeros(self.units, dtype=np.int64)
+        lessons, self.lessons = self.lessons, Lessons.none(self.units, self._seats)
+        lessons.clicks[..., SALES] = self.rival_sales
+        self.rival_sales = np.zeros_like(self.rival_sales)
         return Report(
             budgets.left_micros.copy(), budgets.exhausted_s.copy(), budgets.refused_micros.copy(), self.spent_micros,
-            self.statistics, self.shown,
+            self.statistics, self.shown, lessons, self.prices, self.outsiders.report(),
         )
 
     def slot_of(self, rows: Ints, device: Column) -> Ints:
@@ -209,7 +239,7 @@ def alias_ids(model: Model, people: People) -> Ints:
 
 
 def _no_pending() -> dict[str, Ints]:
-    names = ("row", "purchased_s", "reported_s", "advertiser", "value_micros")
+    names = ("row", "purchased_s", "reported_s", "advertiser", "value_micros", "clicked_signal")
     return {name: np.zeros(0, dtype=np.int64) for name in names}
 
 

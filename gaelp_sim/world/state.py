@@ -13,6 +13,7 @@ from gaelp_sim.population.people import People, cell_of
 from gaelp_sim.world.journeys import no_touches
 from gaelp_sim.world.log import Table, joined_columns
 from gaelp_sim.world.model import Model
+from gaelp_sim.world.outside_users import OutsideUsers
 from gaelp_sim.world.stack import Place, Stack
 
 State = dict[str, Column]
@@ -26,6 +27,8 @@ def state_of(stack: Stack) -> State:
     """Everything of a stack that the next hour depends on, and what its journeys' rows will need."""
     state: State = {f"people.{name}": column for name, column in stack.people.arrays().items() if name != "unit"}
     state.update({f"person.{name}": getattr(stack, name) for name in _PER_PERSON})
+    if stack.outside is not None:
+        state.update({f"outside.{name}": column for name, column in stack.outside.arrays().items()})
     closed = joined_columns(stack.closed) if stack.closed else {}
     lists = (stack.pending, stack.carried, closed, _remembered(stack), _impressions(stack))
     for name, table in zip(_LISTS, lists, strict=True):
@@ -36,7 +39,7 @@ def state_of(stack: Stack) -> State:
     state["unit.world"] = np.array([world for world, _ in units])
     state["unit.cell"] = np.array([cell for _, cell in units])
     state["unit.dropped"], state["unit.exhausted_s"] = stack.budgets.dropped, stack.budgets.exhausted_s
-    state["unit.reported_micros"] = stack.reported_micros
+    state["unit.reported_micros"], state["unit.rival_sales"] = stack.reported_micros, stack.rival_sales
     return state
 
 
@@ -63,7 +66,7 @@ def merged(states: list[State]) -> State:
     for name in names if not whole else ():
         axis = -1 if name == "people.level" else 0
         whole[name] = np.concatenate([state[name] for state in states if name in state], axis=axis)
-    _order(whole, ("people", "person"), whole["people.world"] << 32 | whole["people.person"])
+    _order(whole, ("people", "person", "outside"), whole["people.world"] << 32 | whole["people.person"])
     _order(whole, ("unit",), whole["unit.world"] << 32 | whole["unit.cell"])
     for part in _LISTS:
         if f"{part}.key" in whole:
@@ -90,6 +93,7 @@ def stack_from(model: Model, place: Place, state: State) -> Stack:
     stack = Stack.of_people(model, place, people, from_arrays(remembered, model.beliefs))
     for name in _PER_PERSON:
         getattr(stack, name)[:] = state[f"person.{name}"][rows]
+    stack.outside = OutsideUsers.restored(model.scenario, _part(state, "outside", rows))
     stack.pending = _listed(state, "pending", keys) or stack.pending
     stack.carried = _listed(state, "carried", keys) or no_touches()
     closed = _listed(state, "closed", keys)
@@ -102,6 +106,8 @@ def stack_from(model: Model, place: Place, state: State) -> Stack:
     stack.budgets.dropped[:] = state["unit.dropped"][units]
     stack.budgets.exhausted_s[:] = state["unit.exhausted_s"][units]
     stack.reported_micros[:] = state["unit.reported_micros"][units]
+    if state["unit.rival_sales"].shape[1:] == stack.rival_sales.shape[1:]:  # else the parent's rivals did not learn
+        stack.rival_sales[:] = state["unit.rival_sales"][units]
     return stack
 
 

@@ -32,7 +32,8 @@ _RUN = (
     "people:int days:int worlds:int cells:int log:text policy:text currency:text start_s:big start_hour:int end_hour:int "
     "hours_done:int parent_run_key:int root_run_key:int status:text engine_version:text python_version:text "
     "numpy_version:text numba_version:text torch_version:text cpu_features:text created_at:text finished_at:text "
-    "writer_pid:int writer_host:text writer_token:text summary:text"
+    "writer_pid:int writer_host:text writer_token:text opponents:text rival_bidders:text "
+    "summary:text"
 )
 
 # key columns (after run_key) | value columns
@@ -99,6 +100,18 @@ _TABLES = {
     "budget_day": (
         "world_id:int day:int advertiser:small campaign:small | limit_micros:big spent_micros:big "
         "exhausted_s:big"
+    ),
+    "rival_day": (
+        "world_id:int day:int advertiser:small | strategy:small learns:small value_ppm:int bid_multiple_ppm:int "
+        "pace_ppm:int aggression_ppm:int usual_loss_ppm:int click_value_ppm:int"
+    ),
+    "price_landscape": (
+        "world_id:int signal:small hour_of_day:small method:small | channel:small auctions:int seen:int above:int "
+        "below:int q25_micros:big q50_micros:big q75_micros:big q50_low_micros:big q50_high_micros:big"
+    ),
+    "truth_price": (
+        "world_id:int signal:small hour_of_day:small | channel:small auctions:int q25_micros:big q50_micros:big "
+        "q75_micros:big"
     ),
     "trigger_event": (
         "world_id:int occurred_s:big person_id:int kind:small | segment_from:small segment_to:small "

@@ -33,7 +33,8 @@ def moment(scenario: Scenario, n: int = N, hour: int = 20) -> Moment:
     """What a bidder knows of an hour; luck is keyed."""
     luck = Draws(seed=5).words(Purpose.SALE, 0, np.arange(n), hour)
     pace = np.full((UNITS, len(scenario.channels)), PPM)
-    now = Moment(hour, hour % 24, np.linspace(0.9, 1.1, UNITS), luck[0], luck[1] % 2 == 0, pace)
+    share = pace // np.arange(1, UNITS + 1)[:, None]
+    now = Moment(hour, hour % 24, np.linspace(0.9, 1.1, UNITS), luck[0], luck[1] % 2 == 0, pace, share)
     if scenario.us.policy.creatives == "rotate":
         return replace(now, recent=(luck[2:] % 4).astype(np.float32))
     if scenario.us.policy.creatives == "thompson":

@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 
 from gaelp_sim.draws import uniform
-from gaelp_sim.events import Bids, Opportunities
+from gaelp_sim.events import Bids, Opportunities, Outcomes, Statistics
 from gaelp_sim.market.bidder import Bidder, Moment
-from gaelp_sim.market.rivals import TableRival
+from gaelp_sim.market.learning import Lessons
 from gaelp_sim.market.rule_policy import LEVEL_MULTIPLES, RulePolicy
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.scenario.schema import Scenario
+from gaelp_sim.world.board import Board
+from gaelp_sim.world.model import model_of
 from gaelp_sim.world.policies import policy_named
-from tests.checks.bidders import Make, check_bidder, moment, opportunities
+from tests.checks.bidders import UNITS, Make, check_bidder, moment, opportunities
 
-RIVALS = ("lognormal", "rule", "random")
+RIVALS = ("lognormal", "rule", "random", "q_learning", "policy_gradient", "value")
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +28,36 @@ def scenario() -> Scenario:
     return load_scenario("parental_controls")
 
 
-def _rival(strategy: str) -> Make:
-    def make(scenario: Scenario) -> Bidder:
-        return TableRival.of(scenario, scenario.rivals[0].model_copy(update={"strategy": strategy}))
+class Seat:
+    """One rival's seat as a bidder, after a few lessons where it can learn."""
 
-    return make
+    def __init__(self, scenario: Scenario, strategy: str) -> None:
+        rival = scenario.rivals[0].model_copy(update={"strategy": strategy})
+        alone = scenario.model_copy(update={"rivals": [rival], "rivals_learn": True})
+        self.name, self.model = strategy, model_of(alone, 1)
+        self.board = Board.of(self.model, np.arange(UNITS))
+        lessons = Lessons.none(UNITS, self.model.seats)
+        lessons.actions[:] = np.arange(lessons.actions.size).reshape(lessons.actions.shape) % 97
+        self.board.learn(lessons, np.arange(UNITS))
+
+    def bid(self, opportunities: Opportunities, moment: Moment) -> Bids:
+        """The seat's bids by its book."""
+        book, _ = self.board.book(np.arange(UNITS), np.ones((UNITS, 1)))
+        luck, n = moment.luck[None].copy(), len(opportunities)
+        none = np.full(n, -1, dtype=np.int16)
+        return Bids(self.model.panel.bid(opportunities, book, moment.price_factor, luck)[0], none, none, np.ones(n))
+
+    def observe(self, opportunities: Opportunities, outcomes: Outcomes) -> Statistics:
+        """Seats learn by lessons."""
+        raise NotImplementedError
+
+    def update(self, statistics: Statistics) -> None:
+        """Seats learn by lessons."""
+        raise NotImplementedError
+
+
+def _rival(strategy: str) -> Make:
+    return lambda scenario: Seat(scenario, strategy)
 
 
 BIDDERS: dict[str, Make] = {

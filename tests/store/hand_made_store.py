@@ -108,6 +108,23 @@ def _rows(factor: int) -> dict[str, list[Row]]:
             for touch in touches if touch["advertiser"] == US
         ],
         "budget_day": _budgets(factor),
+        "rival_day": [
+            {"day": day, "advertiser": BARK, "strategy": 4, "learns": 1, "value_ppm": 1_000_000,
+             "bid_multiple_ppm": 900_000, "pace_ppm": 1_000_000, "aggression_ppm": 1_100_000,
+             "usual_loss_ppm": 800_000, "click_value_ppm": 1_000_000}
+            for day in (0, 1)
+        ],
+        "price_landscape": [
+            {"signal": 0, "hour_of_day": hour, "channel": SEARCH, "auctions": 40, "seen": 15, "above": 25,
+             "q25_micros": 1_500_000, "q50_micros": 2_200_000 * factor, "q75_micros": -1, "q50_low_micros": 1_900_000,
+             "q50_high_micros": 2_600_000 * factor}
+            for hour in (-1, 9)
+        ],
+        "truth_price": [
+            {"signal": 0, "hour_of_day": hour, "channel": SEARCH, "auctions": 50, "q25_micros": 1_400_000,
+             "q50_micros": 2_000_000, "q75_micros": 3_000_000}
+            for hour in (-1, 9, 10)
+        ],
         "trigger_event": [
             {"occurred_s": at(1), "person_id": 0, "segment_from": 0, "segment_to": 1, "size": 1.0},
             {"occurred_s": at(2), "person_id": -1, "kind": 1, "segment_from": -1, "segment_to": -1, "size": 0.5},

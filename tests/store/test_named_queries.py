@@ -37,6 +37,9 @@ EXPECTED: dict[str, list[tuple[object, ...]]] = {
         (0, 1, 2, "2025-09-06T00:00:00Z", "2025-09-09T20:00:00Z", "2025-09-10T20:00:00Z", 180.0, 3 + 20 / 24)
     ],
     "ledger_reconciliation": [],
+    "price_to_beat": [("search", "generic", "KAPLAN_MEIER", 40, 15, 2.2, 2.0, 0.1, 1)],
+    "rivals_at_end": [(0, "Bark", "POLICY_GRADIENT", 1, 1.0, 0.9, 1.0, 1.1, 0.8, 1.0)],
+    "rivals_over_time": [("Bark", "POLICY_GRADIENT", 0, 0.9, 0.9, 1.0, 1.1, 1.1)],
     "one_journey": [
         ("2025-09-01T10:00:00Z", "IMPRESSION", "us", "search", "MOBILE", 1, 2.0, None),
         ("2025-09-02T09:00:00Z", "IMPRESSION", "us", "social", "DESKTOP", 0, 0.5, None),

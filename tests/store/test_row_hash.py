@@ -8,7 +8,7 @@ import numpy as np
 
 from gaelp_sim.store import Batch, RunRecord, Store, reader, row_hash
 
-GOLDEN = "c1c1ae8a184b276e797f0f54ffed18b3621f8961be0f882231daa95f6f4a1e60"
+GOLDEN = "a2c8797fa50277c69ac1dd86199bb71ca805a89a49b92c29d0b91e6d4c903edc"
 
 
 def hash_of_days(url: str, record: RunRecord, batches: list[Batch]) -> str:

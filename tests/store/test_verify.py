@@ -31,6 +31,7 @@ CHANGES = {
     "journey": "touches = 0", "touchpoint": "clicked = 0", "decision": "propensity = 0.5", "auction_hour": "wins = 0",
     "conversion": "value_micros = 0", "bid_sheet": "level = 0", "ledger": "channel = 0",
     "budget_day": "limit_micros = 1", "trigger_event": "size = 0.5",
+    "rival_day": "pace_ppm = 1", "price_landscape": "seen = -5", "truth_price": "auctions = -5",
 }
 
 

@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import Any
 
 from gaelp_sim import events
+from gaelp_sim.market.cast import Strategy
 from gaelp_sim.store import code_names
 from gaelp_sim.store.console import run_query
 from gaelp_sim.store.engines import Link, connect
@@ -66,7 +67,7 @@ def test_names_of_codes_are_those_of_the_enums() -> None:
         code_names.STAGES: events.Stage, code_names.JOURNEY_STATUSES: events.JourneyStatus,
         code_names.TOUCH_KINDS: events.TouchKind, code_names.DECISION_STATUSES: events.DecisionStatus,
         code_names.CONVERSION_VIAS: events.ConversionVia, code_names.TRIGGER_KINDS: events.TriggerKind,
-        code_names.DEVICE_KINDS: events.DeviceKind,
+        code_names.DEVICE_KINDS: events.DeviceKind, code_names.STRATEGIES: Strategy,
     }
     for names, enum in pairs.items():
         assert {name: code for code, name in enumerate(names)} == {member.name: member.value for member in enum}

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import timedelta
-from math import comb
+from fractions import Fraction
+from math import ceil
 
 import numpy as np
 
 from gaelp_sim.draws import Purpose
 from gaelp_sim.events import NONE, US, ConversionVia, Stage, TouchKind
-from gaelp_sim.market.rivals import TableRival
 from gaelp_sim.population.kinds import Move
 from gaelp_sim.population.people import born
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import PPM, micros
 from gaelp_sim.world.model import model_of
 from gaelp_sim.world.stack import world_conditions
+from tests.worlds.reference_luck import chance_of, levels_read, quarters
 from tests.worlds.reference_nouns import Ad, Chance, Person, Proposal, Result
+from tests.worlds.reference_rivals import PlainRivals
 from tests.worlds.reference_seat import Seat
 
 GOODWILL, RIVALS, FATIGUE = 0, 1, 2
@@ -36,6 +38,7 @@ class ReferenceWorld:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario, self.model = scenario, model_of(scenario, scenario.seed)
+        self.rivals = PlainRivals(self.model)
         self.columns = born(self.model.draws, scenario, 0, range(scenario.cells))
         born_as = zip(
             self.columns.person.tolist(), self.columns.unit.tolist(), self.columns.segment.tolist(),
@@ -47,7 +50,7 @@ class ReferenceWorld:
         self.prices = 1.0
         """Today's factor on rivals' bids."""
         self.seat = Seat(scenario, self.model)
-        self.limits = [account.limit_micros for account in self.model.accounts]
+        self.limits = self.rivals.limits
         self.left = list(self.limits)
         """What the world's accounts have left, between hours."""
         self.lease = [list(self.limits) for _ in range(scenario.cells)]
@@ -69,12 +72,13 @@ class ReferenceWorld:
                 self.seat.pick(hour)
                 self._lease_out(hour)
                 leased = [list(lease) for lease in self.lease]
+                self.rivals.begin_hour()
                 pace = [self._pace(hour, channel) for channel in range(self.model.channels)]
                 for cell in range(self.scenario.cells):
                     members = [person for person in self.people if person.cell == cell]
                     self._auctions(members, hour, plans, pace)
                     self._moves(members, hour, plans)
-                self._take_back(leased)
+                self._take_back(leased, hour)
         self._until(self.scenario.days * DAY)
         self.result.stages = [person.stage for person in self.people]
         return self.result
@@ -132,7 +136,7 @@ class ReferenceWorld:
         today = self.scenario.start + timedelta(days=hour // 24)
         for number, account in enumerate(self.model.accounts):
             if hour % 24 == 0 and (not account.monthly or hour == 0 or today.day == 1):
-                self.left[number] = account.limit_micros
+                self.left[number] = self.limits[number]
                 self.exhausted.discard(number)
         everybody = len(self.people)
         self.refused = defaultdict(int)
@@ -143,17 +147,20 @@ class ReferenceWorld:
                 left // everybody * here + left % everybody * here // everybody for left in self.left
             ]
 
-    def _take_back(self, leased: list[list[int]]) -> None:
+    def _take_back(self, leased: list[list[int]], hour: int) -> None:
         """What was spent is gone; whoever even all of the money could not have paid for is out until the refill."""
+        used = [0] * len(self.left)
         for cell, lease in enumerate(self.lease):
             for account, left in enumerate(lease):
                 self.left[account] -= leased[cell][account] - left
+                used[account] += leased[cell][account] - left
+        self.rivals.end_hour(hour, self.left, used)
         self.exhausted |= {account for account, charge in self.refused.items() if charge > self.left[account]}
 
     def _pace(self, hour: int, channel: int) -> int:
         """Our multiplier in ppm: the tightest day account that covers the channel holds us back."""
-        if self.scenario.us.policy.pacing == "none":
-            return PPM
+        if self.scenario.us.policy.pacing != "even":
+            return int(self.rivals.spending.by_channel()[0][0, channel] * PPM)
         passed = float(self.model.traffic_passed[hour % 24])
         paces = [PPM]
         for number, account in enumerate(self.model.accounts):
@@ -184,25 +191,10 @@ class ReferenceWorld:
         return None
 
     def _chance(self, person: Person, second: int) -> Chance:
-        bidders = self.model.bidders
-        blocks = -(-(bidders + 1) // 4)
-        words = [w for slot in range(blocks + 2) for w in self._words(Purpose.OPPORTUNITY, person.id, second, slot)]
-        rest = words[4 * blocks :]
-        lower = [self._words(Purpose.LOWER_SLOT, person.id, second, slot) for slot in range(1, 4)]
-        response = [(rest[4], rest[5], rest[6])] + [(w[0], w[1], w[2]) for w in lower]
-        return Chance(words[:bidders], words[bidders], _quarters(rest[0], rest[1]), rest[2], rest[3], response)
+        return chance_of(lambda purpose, slot: self._words(purpose, person.id, second, slot), self.model.bidders)
 
     def _read(self, person: Person, second: int, luck: list[float]) -> list[int]:
-        """Levels as they stand at a second: each unit has survived with probability 2**(-elapsed / half-life)."""
-        left = []
-        for level, half_life, place in zip(person.level, self.model.half_life_s.tolist(), luck, strict=True):
-            alive = 2.0 ** (-(second - person.level_s) / half_life)
-            tails = [
-                sum(comb(level, i) * alive**i * (1 - alive) ** (level - i) for i in range(j, level + 1))
-                for j in range(1, level + 1)
-            ]
-            left.append(sum(place < tail for tail in tails))
-        return left
+        return levels_read(person, second, self.model.half_life_s.tolist(), luck)
 
     def _opportunity(self, person: Person, proposal: Proposal, hour: int, pace: list[int]) -> None:
         model, second, channel = self.model, proposal.second, proposal.kind
@@ -212,20 +204,23 @@ class ReferenceWorld:
         crisis = bool(model.chain.crisis_segment[person.segment])
         edges = model.chain.signal_edges[channel, int(crisis), person.stage].tolist()
         signal = int(model.chain.first_signal[channel]) + sum(proposal.luck_query / WORD >= e for e in edges)
-        ours, creative = self.seat.bid(person, proposal, hour, (signal, chance.bids[US], pace[channel]))
+        share = int(self.rivals.spending.by_channel()[1][0, channel] * PPM)
+        ours, creative = self.seat.bid(person, proposal, hour, (signal, chance.bids[US], pace[channel], share))
         factor = self.noise * self.prices * float(model.local_hour_price[model.local_hour(hour)])
-        bids = [ours] + [
-            _rival_bid(rival, word, signal, factor) for rival, word in zip(model.rivals, chance.bids[1:], strict=True)
-        ]
+        bids = [ours, *self.rivals.bids(chance.bids[1:], (channel, signal), factor)]
         family = int(model.effects.family[creative])
         match = model.effects.match[creative, person.stage]
         quality = float(match * model.effects.worn[level[FATIGUE + family]])
-        ads = self._clear(person, (channel, second), bids, chance, quality)
+        ads, stood = self._clear(person, (channel, second), bids, chance, quality)
+        self.rivals.note(person.cell, (channel, signal, factor), chance.bids[1:], (stood, ads))
         if ads:  # an empty page changes nobody: levels are written only where an ad was met
             person.level, person.level_s = level, second
             person.now = second
         self._meet(person, (channel, second, creative, quality), ads, chance)
         self.seat.remember(person, proposal, (signal, creative), [ad for ad in ads if ad.winner == US])
+        for ad in ads:
+            if ad.clicked and ad.winner != US:
+                person.clicked_rival = (ad.winner, signal, second)
 
     def _next_device(self, person: Person, luck: int) -> None:
         sessions, place = self.model.chain, luck / WORD
@@ -235,8 +230,10 @@ class ReferenceWorld:
             share = (place - sessions.stays) / max(1.0 - sessions.stays, 1e-12) * (1.0 + desktop + tablet)
             person.device = 0 if share < 1.0 else 1 if share < 1.0 + desktop else 2
 
-    def _clear(self, person: Person, where: tuple[int, int], bids: list[int], chance: Chance, quality: float) -> list[Ad]:
-        """Sell the slots; whoever can't pay is dropped, and the auction is held again without them."""
+    def _clear(
+        self, person: Person, where: tuple[int, int], bids: list[int], chance: Chance, quality: float
+    ) -> tuple[list[Ad], list[int]]:
+        """Sell the slots; whoever can't pay is dropped, and the auction is held again. Ads, and bids that stood."""
         channel, second = where
         bids = list(bids)
         accounts = [
@@ -260,7 +257,7 @@ class ReferenceWorld:
             lease[number] -= cost[advertiser]
         for ad in ads:
             self.result.spend[second // DAY, ad.winner] += ad.charge
-        return ads
+        return ads, bids
 
     def _sold(self, person: Person, channel: int, bids: list[int], chance: Chance, quality: float) -> list[Ad]:
         rules, effects = self.model.rules, self.model.effects
@@ -279,7 +276,9 @@ class ReferenceWorld:
             winner = tied[int(chance.ties / WORD * len(tied))]
             del standing[winner]
             price = bids[winner]
-            if not rules.first_price[channel]:
+            if self.scenario.channels[channel].mechanism == "vcg":
+                price = self._harm(channel, (place, winner), standing, [bids, scores])
+            elif not rules.first_price[channel]:
                 following = max(standing.values(), default=0)
                 price = min(max(-(-following // scores[winner]), reserve), bids[winner])
             works = quality if winner == US else 1.0
@@ -287,6 +286,23 @@ class ReferenceWorld:
             charge = price * clicked if rules.per_click[channel] else -(-price // 1_000)
             ads.append(Ad(winner, price, charge, clicked, place))
         return ads
+
+    def _harm(self, channel: int, place: tuple[int, int], standing: dict[int, int], offers: list[list[int]]) -> int:
+        """VCG: the worth that the holder of a slot keeps from those ranked below it, at their scores or the reserve."""
+        slot, winner = place
+        rule, (bids, scores) = self.scenario.channels[channel], offers
+        reserve = int(self.model.rules.reserve_micros[channel])
+        clicks = [Fraction(4, 5)**k for k in range(rule.slots)]
+        if rule.slot_factors:
+            clicks = [Fraction(round(share * PPM), PPM) for share in rule.slot_factors]
+        worth = [*(clicks if rule.charge == "cpc" else [Fraction(1)] * rule.slots), Fraction(0)]
+        below = sorted(standing.values(), reverse=True)
+        below += [0] * rule.slots
+        harm = sum(
+            (worth[j - 1] - worth[j]) * max(Fraction(below[j - slot - 1], scores[winner]), Fraction(reserve))
+            for j in range(slot + 1, rule.slots + 1)
+        )
+        return min(max(ceil(harm / worth[slot]), reserve), bids[winner])
 
     def _meet(self, person: Person, shown: tuple[int, int, int, float], ads: list[Ad], chance: Chance) -> None:
         """Let the person meet the ads from the top slot down."""
@@ -366,6 +382,7 @@ class ReferenceWorld:
         value = micros(self.scenario.economics.ltv_usd) if advertiser == US else 0
         person.decided = True
         self.due.append((purchased, person))
+        self.rivals.sold(person.cell, person.clicked_rival, (advertiser, second, reported))
         self.result.sales.append((person.id, second, advertiser, int(via), purchased, reported, value))
 
     def _moves(self, members: list[Person], hour: int, plans: Plans) -> None:
@@ -408,7 +425,7 @@ class ReferenceWorld:
         brand = luck[0]
         decay = self._words(Purpose.SALE, person.id, second, 1)
         second = person.moment(second)
-        level = self._read(person, second, _quarters(decay[0], decay[1]))
+        level = self._read(person, second, quarters(decay[0], decay[1]))
         ours = float(sales.ours_share[level[GOODWILL], level[RIVALS]])
         if brand / WORD < ours:
             self._decide(person, second, (US, ConversionVia.HAZARD), luck)
@@ -429,7 +446,7 @@ class ReferenceWorld:
         self.result.spend[second // DAY, US] += cost
         words, decay = (self._words(Purpose.NATURAL, person.id, second, slot) for slot in (1, 2))
         second = person.moment(second)
-        person.level, person.level_s = self._read(person, second, _quarters(decay[0], decay[1])), second
+        person.level, person.level_s = self._read(person, second, quarters(decay[0], decay[1])), second
         clicked = words[0] / WORD < email.click_rate
         opened = clicked or words[1] / WORD < email.open_rate
         up = email.click_moves_up
@@ -442,12 +459,3 @@ class ReferenceWorld:
             self._log_in(person)
         person.clicks[self.seat.slot(person)] += clicked
         person.on_list = person.on_list and luck >= email.unsubscribe_rate
-
-
-def _quarters(first: int, second: int) -> list[float]:
-    return [half / HALF for half in (first >> 16, first & 0xFFFF, second >> 16, second & 0xFFFF)]
-
-
-def _rival_bid(rival: object, word: int, signal: int, factor: float) -> int:
-    assert isinstance(rival, TableRival)
-    return int(float(rival.multiples[word >> 16]) * float(rival.level_micros[signal]) * factor)

@@ -22,6 +22,8 @@ class Person:
     now: int = 0
     """The last moment at which something happened."""
     last_rival: int = NONE
+    clicked_rival: tuple[int, int, int] = (NONE, NONE, 0)
+    """Rival, signal and second of the last click on a rival's ad."""
     on_list: bool = False
     device: int = 0
     logged_in: set[int] = field(default_factory=set)

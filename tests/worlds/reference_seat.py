@@ -47,19 +47,21 @@ class Seat:
         known = self.scenario.identity.mode == "perfect" or person.device in person.logged_in
         return 0 if known else person.device + 1
 
-    def bid(self, person: Person, proposal: Proposal, hour: int, seen: tuple[int, int, int]) -> tuple[int, int]:
-        """Our bid and creative by the rule, or explored with probability epsilon; seen: signal, luck, pace."""
-        signal, luck, pace = seen
+    def bid(self, person: Person, proposal: Proposal, hour: int, seen: tuple[int, int, int, int]) -> tuple[int, int]:
+        """Our bid and creative by the rule, or explored with probability epsilon; seen: signal, luck, pace, throttle."""
+        signal, luck, pace, share = seen
         returning = person.clicks[self.slot(person)] > 0
         night = int(self.model.local_hour(hour) in NIGHT_HOURS)
         level, options = (
             int(self.rule.greedy_level[night, int(returning), signal]), int(self.rule.fits.option_count[proposal.kind])
         )
-        creative = self._greedy_creative(person, proposal.second, signal, returning)
+        greedy = creative = self._greedy_creative(person, proposal.second, signal, returning)
         if luck / WORD < self.rule.epsilon:
             choice = int(luck / WORD / self.rule.epsilon * (len(LEVEL_MULTIPLES) * max(options, 1)))
             level, place = divmod(choice, max(options, 1))
             creative = int(self.rule.fits.options[proposal.kind, place])
+        if share < PPM and (luck & 0x3FFF) >= share * 2**14 // PPM:
+            return 0, greedy
         if not options or self._has_had_enough(person, proposal.second):
             return 0, creative
         adjust = self.scenario.us.policy.device_adjustments

@@ -12,6 +12,9 @@ from gaelp_sim.world.shard import Shard, Task
 from gaelp_sim.world.stack import Place
 
 Tables = dict[str, dict[str, Column]]
+CRISIS_SHARES = {1: [1.0], 2: [0.1, 0.9], 3: [0.2, 0.1, 0.7]}
+STRATEGIES = ("lognormal", "rule", "random", "q_learning", "policy_gradient", "value")
+PACINGS = ("none", "even", "throttle", "pid", "dual")
 STAGES = ("unaware", "aware", "considering", "intent")
 
 
@@ -102,12 +105,13 @@ def _segment(luck: random.Random, name: str, share: float, *, crisis: bool, cris
 
 
 def _channel(luck: random.Random, number: int) -> dict[str, Any]:
-    mechanism = luck.choice(["first_price", "second_price", "gsp", "gsp"])
+    mechanism = luck.choice(["first_price", "second_price", "gsp", "vcg"])
+    slots = luck.randint(1, 4) if mechanism in ("gsp", "vcg") else 1
     rate = luck.choice([1.0, 3.0, 6.0])
     signals = luck.randint(1, 3)
     return {
-        "name": f"channel{number}", "mechanism": mechanism, "charge": luck.choice(["cpc", "cpm"]),
-        "slots": luck.randint(1, 4) if mechanism == "gsp" else 1, "reserve_usd": luck.choice([0.0, 0.0, 1.5]),
+        "name": f"channel{number}", "mechanism": mechanism, "charge": luck.choice(["cpc", "cpm"]), "slots": slots,
+        "slot_factors": luck.choice([[], [1.0, 0.7, 0.35, 0.35][:slots]]), "reserve_usd": luck.choice([0.0, 0.0, 1.5]),
         "quality_ranked": luck.random() < 0.5, "tells_min_bid_to_win": luck.random() < 0.5,
         "opportunities_per_day": {stage: round(rate * luck.uniform(0.3, 1), 3) for stage in STAGES},
         "click_rate": {stage: round(luck.uniform(0.1, 0.6), 3) for stage in STAGES}, "examined": luck.choice([0.4, 0.9]),
@@ -116,7 +120,8 @@ def _channel(luck: random.Random, number: int) -> dict[str, Any]:
         "goodwill_needed": luck.choice([0, 0, 1, 2]) if number else 0, "search_like": luck.random() < 0.5,
         "signals": [
             {"name": f"signal{n}", "price_median_usd": luck.choice([0.5, 3.0, 20.0]),
-             "share": {stage: round(1 / signals, 6) for stage in STAGES}, "branded": luck.choice(["none", "rival"])}
+             "share": {stage: round(1 / signals, 6) for stage in STAGES},
+             "crisis_share": dict.fromkeys(STAGES, CRISIS_SHARES[signals][n]), "branded": luck.choice(["none", "rival"])}
             for n in range(signals)
         ],
     }
@@ -143,7 +148,7 @@ def _players(luck: random.Random, channels: list[dict[str, Any]], creatives: lis
     ]
     luck.shuffle(campaigns)
     rivals = [
-        {"name": f"rival{n}", "strategy": luck.choice(["lognormal", "rule", "random"]),
+        {"name": f"rival{n}", "strategy": luck.choice(STRATEGIES),
          "level": round(luck.uniform(0.5, 2), 2), "sigma": luck.choice([0.0, 0.6]),
          "budget_usd_day": _budget(luck), "budget_usd_month": _budget(luck)}
         for n in range(luck.choice([0, 1, 2, 5]))
@@ -151,17 +156,18 @@ def _players(luck: random.Random, channels: list[dict[str, Any]], creatives: lis
     us = {
         "name": "us", "campaigns": campaigns,
         "budget": {"usd_day": _budget(luck), "usd_month": _budget(luck), "mode": luck.choice(["hard", "google"])},
-        "policy": {"exploration": luck.choice([0.1, 1.0]), "pacing": luck.choice(["none", "even"]),
+        "policy": {"exploration": luck.choice([0.1, 1.0]), "pacing": luck.choice(PACINGS),
                    "bid_multiplier": luck.choice([0.7, 1.4])},
     }
-    return {"us": us, "rivals": rivals}
+    return {"us": us, "rivals": rivals, "rivals_learn": luck.random() < 0.6}
 
 
 def _options(luck: random.Random) -> dict[str, Any]:
     options: dict[str, Any] = {
         "identity": {"mode": luck.choice(["devices", "perfect"])},
         "timeout": {"days": luck.choice([0.2, 1.0, 14.0]), "since": luck.choice(["last_touch", "first_touch"])},
-        "variation": {"market_noise_sd": 0.1, "season_shift_days_max": 20},
+        "variation": {"market_noise_sd": 0.1, "season_shift_days_max": 20, "rival_budget_sd": luck.choice([0.0, 0.5]),
+                      "rival_value_sd": luck.choice([0.0, 0.3])},
         "response": {"fatigue_half_life_days": 0.5, "goodwill_half_life_days": 2.0, "click_adds_goodwill": 0.8},
     }
     if luck.random() < 0.6:

@@ -7,7 +7,9 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
+from gaelp_sim.draws import Draws
 from gaelp_sim.events import NONE, US, DecisionStatus, JourneyStatus, Stage, TouchKind
+from gaelp_sim.market.cast import cast_of
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_DAY, epoch_seconds, micros
 from gaelp_sim.world.journeys import PATH_RECORD
@@ -35,6 +37,7 @@ def test_no_budget_is_exceeded_by_a_micro(world: tuple[Scenario, Tables]) -> Non
     """Days by campaign and advertiser, and months, in both modes."""
     scenario, run = world
     budget, factor = scenario.us.budget, _FACTOR[scenario.us.budget.mode]
+    drawn = cast_of(scenario, Draws(scenario.seed), np.zeros(1, dtype=np.int64)).budget[0]
     spent, months = defaultdict(int), defaultdict(int)
     for row in _rows(run, "budget_day"):
         spent[row["day"], row["advertiser"], row["campaign"]] += row["spent_micros"]
@@ -43,16 +46,17 @@ def test_no_budget_is_exceeded_by_a_micro(world: tuple[Scenario, Tables]) -> Non
             months[date.astype("datetime64[M]"), row["advertiser"]] += row["spent_micros"]
     for (_, advertiser, campaign), amount in spent.items():
         if advertiser != US:
-            limit, times = scenario.rivals[advertiser - 1].budget_usd_day, 1
+            limit, times = scenario.rivals[advertiser - 1].budget_usd_day, drawn[advertiser - 1]
         elif campaign == NONE:
             limit, times = budget.usd_day, factor
         else:
             campaigns = scenario.us.campaigns
             limit, times = campaigns[campaign].budget_usd_day if campaign < len(campaigns) else None, factor
-        assert limit is None or amount <= micros(limit) * times
+        assert limit is None or amount <= round(micros(limit) * times)
     for (_, advertiser), amount in months.items():
         limit = scenario.rivals[advertiser - 1].budget_usd_month if advertiser != US else budget.usd_month
-        assert limit is None or amount <= micros(limit)
+        times = drawn[advertiser - 1] if advertiser != US else 1
+        assert limit is None or amount <= round(micros(limit) * times)
         if advertiser == US and budget.usd_day is not None and budget.mode == "google":
             assert amount <= micros(budget.usd_day) * 30.4
 

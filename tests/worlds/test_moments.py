@@ -105,7 +105,8 @@ def _at_midnight(scenario: Scenario) -> tuple[Shard, int]:
     rows = np.flatnonzero((stack.people.decided_s < 0) & (stack.people.person % 2 == 0))
     stack.people.decided_s[rows] = 22 * 3_600 - 1
     due = np.full(len(rows), SECONDS_PER_DAY)
-    fresh = {"row": rows, "purchased_s": due, "reported_s": due, "advertiser": np.full(len(rows), US), "value_micros": due}
+    fresh = {"row": rows, "purchased_s": due, "reported_s": due, "advertiser": np.full(len(rows), US), "value_micros": due,
+             "clicked_signal": np.full(len(rows), NONE)}
     stack.pending = {name: np.concatenate([old, fresh[name]]) for name, old in stack.pending.items()}
     return shard, len(rows)
 

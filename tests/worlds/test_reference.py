@@ -30,7 +30,9 @@ def test_the_scenarios_are_worth_comparing() -> None:
     scenarios = [random_scenario(seed) for seed in range(SCENARIOS)]
     assert {scenario.cells for scenario in scenarios} == {1, 2, 3}
     assert {scenario.population.opportunities_per_hour_max for scenario in scenarios} == {1, 2, 3}
-    assert {channel.mechanism for s in scenarios for channel in s.channels} == {"first_price", "second_price", "gsp"}
+    assert {channel.mechanism for s in scenarios for channel in s.channels} == {
+        "first_price", "second_price", "gsp", "vcg",
+    }
     assert {scenario.us.budget.mode for scenario in scenarios} == {"hard", "google"}
     assert sum(scenario.us.frequency_cap is not None for scenario in scenarios) > 5
     assert sum(bool(scenario.curves.events) for scenario in scenarios) > 5
@@ -68,6 +70,17 @@ def test_a_drop_for_the_whole_round_would_be_found(monkeypatch: pytest.MonkeyPat
         return exact(accounts, offers, this, rules)
 
     monkeypatch.setattr(rounds, "clear_within_budgets", too_wide)
+    assert _some_difference()
+
+
+def test_vcg_at_the_prices_of_gsp_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted fault: every slot costs what the next one bids."""
+    exact = rounds.clear_within_budgets
+
+    def dearer(accounts: budgets.Budgets, offers: Offers, this: budgets.Round, rules: Rules) -> budgets.Spent:
+        return exact(accounts, offers, this, rules._replace(vcg=np.zeros_like(rules.vcg)))
+
+    monkeypatch.setattr(rounds, "clear_within_budgets", dearer)
     assert _some_difference()
 
 

@@ -166,6 +166,7 @@ def keys_allowed(scenario: Scenario) -> dict[Purpose, set[tuple[int, ...]]]:
     for purpose, count in ((Purpose.HOUSEHOLD, 1), (Purpose.PERSON_START, 1), (Purpose.ALIAS, 4)):
         allowed[purpose] = {(0, person, 0, slot) for person in people for slot in range(count)}
     allowed[Purpose.WORLD] = {(0, 0, 0, 0)}
+    allowed[Purpose.RIVAL_STATE] = {(0, seat, 0, 0) for seat in range(len(scenario.rivals))}
     for day in range(scenario.days):
         allowed[Purpose.MARKET_DAY] |= {(0, 0, day, 0)}
         allowed[Purpose.DAY_COUNTS] |= {(0, person, day, 0) for person in people}

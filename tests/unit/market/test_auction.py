@@ -7,8 +7,8 @@ import random
 import numpy as np
 import pytest
 
-from gaelp_sim.events import NONE, Ints
-from gaelp_sim.market.auction import Offers, Rules, charge_of, clear, full_quality
+from gaelp_sim.events import NONE, Ints, Mechanism
+from gaelp_sim.market.auction import Offers, Rules, Sale, charge_of, clear, full_quality
 from gaelp_sim.units import PPM
 
 CHANNELS = 6
@@ -16,12 +16,8 @@ CHANNELS = 6
 
 def rules_of(mechanisms: list[str], slots: list[int], reserves: list[int]) -> Rules:
     """Rules by channel."""
-    n = len(mechanisms)
-    return Rules(
-        first_price=np.array([name == "first_price" for name in mechanisms]), per_click=np.zeros(n, dtype=bool),
-        quality_ranked=np.ones(n, dtype=bool), tells_min_to_win=np.zeros(n, dtype=bool),
-        slots=np.array(slots), reserve_micros=np.array(reserves),
-    )
+    each = zip(mechanisms, slots, reserves, strict=True)
+    return Rules.of_sales([Sale(Mechanism[name.upper()], several, reserve) for name, several, reserve in each])
 
 
 def one_by_one(bids: list[int], quality: list[int], rule: tuple[int, int, bool], luck: int) -> list[tuple[int, int]]:
@@ -80,13 +76,13 @@ def _cleared(bids: Ints, mechanism: str = "second_price", *, slots: int = 1, res
     return got.winner.astype(np.int64), got.price_micros
 
 
-@pytest.mark.parametrize("mechanism", ["first_price", "second_price", "gsp"])
+@pytest.mark.parametrize("mechanism", ["first_price", "second_price", "gsp", "vcg"])
 @pytest.mark.parametrize("reserve", [0, 400_000])
 def test_price_lies_between_reserve_and_bid(mechanism: str, reserve: int) -> None:
     """In every row of a hundred thousand auctions, with qualities."""
     n = 100_000
     bids = _uniform_bids(4, n)
-    rules = rules_of([mechanism], [3 if mechanism == "gsp" else 1], [reserve])
+    rules = rules_of([mechanism], [3 if mechanism in ("gsp", "vcg") else 1], [reserve])
     quality = np.random.default_rng(1).integers(1, 2 * PPM, bids.shape)
     got = clear(Offers(bids, quality, np.zeros(n, dtype=np.int16), np.zeros(n, dtype=np.uint32)), rules)
     for winner, price in zip(got.winner, got.price_micros, strict=True):
@@ -132,16 +128,17 @@ def test_bidders_order_changes_nothing_without_ties() -> None:
     rng = np.random.default_rng(3)
     bids = np.argsort(rng.random((6, n)), axis=0) * 1_000 + rng.integers(1, 900, (6, n))
     order = rng.permutation(6)
-    for mechanism, slots in (("first_price", 1), ("second_price", 1), ("gsp", 4)):
+    for mechanism, slots in (("first_price", 1), ("second_price", 1), ("gsp", 4), ("vcg", 4)):
         winner, price = _cleared(bids, mechanism, slots=slots)
         permuted, prices = _cleared(bids[order], mechanism, slots=slots)
         assert (order[permuted] == winner).all() and (prices == price).all()
 
 
-def test_one_slot_gsp_is_second_price() -> None:
+@pytest.mark.parametrize("mechanism", ["gsp", "vcg"])
+def test_one_slot_is_second_price(mechanism: str) -> None:
     """Bit-equal on the same draws."""
     bids = _uniform_bids(5, 20_000)
-    assert all((a == b).all() for a, b in zip(_cleared(bids, "gsp"), _cleared(bids), strict=True))
+    assert all((a == b).all() for a, b in zip(_cleared(bids, mechanism), _cleared(bids), strict=True))
 
 
 # Theory: values uniform on [0, 1], a million auctions (notes: tolerances are about four standard errors).

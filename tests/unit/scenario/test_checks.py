@@ -81,8 +81,15 @@ SCRIPT = [
     ("script.Lisa.events.3.segment=semi", "script.Lisa.events.3.segment: no segment is named 'semi', did you mean 'semi_crisis'?"),
 ]
 
+SLOTS = [
+    ("channels.search.slots=2", "channels.search.slot_factors: 3 factors for 2 slots; give one a slot, or none"),
+    ("channels.search.slot_factors=[0.9, 0.8, 0.6]", "channels.search.slot_factors.0: the top slot's factor is 0.9; the others are relative to it, so it must be 1"),
+    ("channels.search.slot_factors=[1, 0.5, 0.6]", "channels.search.slot_factors.2: 0.6 is above the slot before it, 0.5; factors must not rise"),
+    ("channels.search.mechanism=first_price", "channels.search.slots: 3 slots need `mechanism: gsp or vcg`; first_price sells one"),
+]
 
-@pytest.mark.parametrize(("name", "option", "message"), [("parental_controls", *c) for c in FLAGSHIP] + [("lisa", *c) for c in SCRIPT])
+
+@pytest.mark.parametrize(("name", "option", "message"), [("parental_controls", *c) for c in FLAGSHIP] + [("vcg_slots", *c) for c in SLOTS] + [("lisa", *c) for c in SCRIPT])
 def test_broken_rule(name: str, option: str, message: str) -> None:
     """A shipped scenario with one value changed breaks one rule, told in one line that names the option."""
     with pytest.raises(ScenarioError) as refusal:
@@ -94,6 +101,12 @@ def test_broken_rule(name: str, option: str, message: str) -> None:
 def test_sums_within_rounding() -> None:
     """Shares that miss 1 by less than a millionth are rounding, not a mistake."""
     load_scenario("parental_controls", ["population.segments.casual.share=0.3500005"])
+
+
+def test_slot_factors_may_be_left_out() -> None:
+    """VCG without factors has its own; other mechanisms don't ask for them."""
+    assert load_scenario("vcg_slots", ["channels.search.slot_factors=[]", "channels.search.slots=5"]).channels[0].slots == 5
+    assert load_scenario("vcg_slots", ["channels.search.mechanism=gsp"]).channels[0].slot_factors
 
 
 def test_cells_of_a_small_world() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from gaelp_sim.errors import ScenarioError
 from gaelp_sim.scenario.loading import load_scenario, parse_scenario
-from gaelp_sim.scenario.resolved import new_scenario_text
+from gaelp_sim.scenario.resolved import new_scenario_text, shipped_path
 
 TEXT = new_scenario_text("mine")
 
@@ -116,3 +116,13 @@ def test_files_that_are_no_text(tmp_path: Path) -> None:
     assert str(refusal.value) == f"{path}:2:5: yaml: a byte is not valid UTF-8; save the file as UTF-8"
     path.write_bytes(b"\xef\xbb\xbf" + TEXT.encode())
     assert load_scenario(str(path)).name == "mine"
+
+
+def test_a_file_may_not_name_code_to_run(tmp_path: Path) -> None:
+    """Whoever runs it may; a scenario from a stranger must not be able to import anything."""
+    path = tmp_path / "strange.yaml"
+    text = shipped_path("quickstart").read_text()
+    path.write_text(text.replace("population:\n", "population:\n  user_model: antigravity:Users\n", 1))
+    with pytest.raises(ScenarioError, match=r"population.user_model: a file may not name code to run; .* --set"):
+        load_scenario(str(path))
+    assert load_scenario("quickstart", ["population.user_model=mine:Users"]).population.user_model == "mine:Users"

@@ -52,7 +52,7 @@ def test_later_options_win_and_null_parts_return() -> None:
         ("population.peple=5", "population: unknown key 'peple', did you mean 'people'?"),
         ("population.people=many", "population.people: 'many' is not a whole number"),
         ("channels.serch.slots=2", "channels: no item 'serch', did you mean 'search'?"),
-        ("channels.search.slots=2", "channels.search.slots: 2 slots need `mechanism: gsp`; second_price sells one"),
+        ("channels.search.slots=2", "channels.search.slots: 2 slots need `mechanism: gsp or vcg`; second_price sells one"),
         ("curves.hour.24=1", "curves.hour: no item '24'; it has 24 items, counted from 0"),
         ("days.x=1", "days: 30 has no key 'x'"),
         ("days", "option: write it as key.path=value, for example population.people=500"),

@@ -86,6 +86,8 @@ def test_mechanisms_are_shown() -> None:
     """There is a small scenario for each mechanism and way to run."""
     assert load_scenario("first_price_display").channels[0].mechanism == "first_price"
     assert load_scenario("gsp_slots").channels[0].slots == 4
+    (truthful,) = load_scenario("vcg_slots").channels
+    assert (truthful.mechanism, truthful.slot_factors) == ("vcg", [1.0, 0.8, 0.64])
     assert load_scenario("many_worlds").worlds == 100 and load_scenario("many_worlds").population.people == 1_000
     assert load_scenario("cells").cells == 4
     short = load_scenario("short")

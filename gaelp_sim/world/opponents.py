@@ -1,0 +1,127 @@
+"""Rivals as a run left them: taken into other runs as opponents, frozen or learning on; exported as JSON."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gaelp_sim.errors import UsageError
+from gaelp_sim.events import Floats, Ints
+from gaelp_sim.market.cast import Cast, Strategy, cast_of
+from gaelp_sim.market.learning import Minds
+from gaelp_sim.scenario.loading import parse_scenario
+from gaelp_sim.scenario.schema import Scenario
+from gaelp_sim.store import Store
+from gaelp_sim.world.model import model_of
+from gaelp_sim.world.snapshot import unpack
+
+FORMAT = "gaelp-rivals-1"
+_FRONT = "world.mind."
+
+
+@dataclass(frozen=True)
+class Opponents:
+    """What the rivals of some worlds had learned, and by which strategy."""
+
+    names: tuple[str, ...]
+    strategy: Ints
+    """(worlds, rivals)"""
+    value: Floats
+    """(worlds, rivals)"""
+    minds: Minds
+
+    def cast(self, own: Cast, worlds: Ints) -> Cast:
+        """These worlds' seats with our strategies and values; whether they learn, and their budgets, stay their own."""
+        at = self._source(worlds)
+        may_learn = self.strategy[at] >= Strategy.Q_LEARNING
+        return own._replace(strategy=self.strategy[at], value=self.value[at], learns=own.learns & may_learn)
+
+    def minds_of(self, worlds: Ints) -> Minds:
+        """What the seats of these worlds begin with."""
+        at = self._source(worlds)
+        return Minds(*(part[at].copy() for part in self.minds))
+
+    def _source(self, worlds: Ints) -> Ints:
+        """World w meets the rivals of source world w modulo their number."""
+        return worlds % len(self.strategy)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain lists; floats come back exactly."""
+        return {
+            "format": FORMAT, "rivals": list(self.names),
+            "strategy": [[Strategy(code).name.lower() for code in row] for row in self.strategy.tolist()],
+            "value": self.value.tolist(), "minds": {name: part.tolist() for name, part in self.minds._asdict().items()},
+        }
+
+    def text(self) -> str:
+        """One compact line, to keep beside the run that uses it."""
+        return base64.b64encode(zlib.compress(json.dumps(self.as_json()).encode())).decode()
+
+    def fitting(self, scenario: Scenario, where: str) -> Opponents:
+        """These opponents, if they fit the scenario's seats; raises UsageError otherwise."""
+        names = tuple(rival.name for rival in scenario.rivals)
+        if names != self.names:
+            raise UsageError(f"{where}: its rivals are {', '.join(self.names)}; the scenario's are {', '.join(names)}")
+        seats = (len(names), len(scenario.channels), sum(len(channel.signals) for channel in scenario.channels))
+        expected = [part.shape[1:] for part in Minds.fresh(1, seats)]
+        if [part.shape[1:] for part in self.minds] != expected:
+            raise UsageError(f"{where}: its rivals learned on other channels or signals than the scenario has")
+        return self
+
+
+def opponents_from_text(text: str) -> Opponents | None:
+    """What `Opponents.text` gave; None for the empty text."""
+    return _parsed(json.loads(zlib.decompress(base64.b64decode(text))), "stored opponents") if text else None
+
+
+def opponents_named(ref: str, db_url: str) -> Opponents:
+    """The rivals of a JSON file, or those that a finished run ended with.
+
+    Raises UsageError for a file that holds no rivals, RunNotFoundError for a run that is not there.
+    """
+    path = Path(ref)
+    if path.suffix == ".json" or path.exists():
+        try:
+            return _parsed(json.loads(path.read_text()), ref)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{ref}: {error}; next: gaelp rivals export RUN {ref}") from error
+    with Store.open(db_url, must_exist=True) as store:
+        return opponents_of_run(store, ref)
+
+
+def opponents_of_run(store: Store, ref: str) -> Opponents:
+    """What a finished run's rivals had learned at its end."""
+    run = store.find_run(ref)
+    if run.status != "FINISHED":
+        raise UsageError(f"run {run.run_id} is {run.status}; only a finished run's rivals can be taken: resume it first")
+    last = store.checkpoint(run)
+    assert last is not None, "a finished run has a checkpoint"
+    state = unpack(last.state)
+    scenario = parse_scenario(run.scenario_text, f"scenario of run {run.run_id}", [])
+    minds = Minds(**{name: state[_FRONT + name] for name in Minds._fields})
+    cast = cast_of(scenario, model_of(scenario, run.seed).draws, state["world.id"])
+    earlier = opponents_from_text(run.opponents)
+    if earlier is not None:
+        cast = earlier.cast(cast, state["world.id"])
+    return Opponents(tuple(rival.name for rival in scenario.rivals), cast.strategy, cast.value, minds)
+
+
+def _parsed(told: Any, where: str) -> Opponents:
+    try:
+        if told["format"] != FORMAT:
+            raise UsageError(f"{where}: its format is {told['format']!r}, not {FORMAT!r}; export it anew")
+        strategy = [[Strategy[name.upper()] for name in row] for row in told["strategy"]]
+        minds = Minds(**{name: np.array(told["minds"][name], dtype=np.float64) for name in Minds._fields})
+        found = Opponents(tuple(told["rivals"]), np.array(strategy, dtype=np.int64), np.array(told["value"]), minds)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{where}: no rivals in it ({type(error).__name__}: {error}); export it anew") from error
+    shape = (len(found.strategy), len(found.names))
+    if any(part.shape[:2] != shape or not np.isfinite(part).all() for part in (found.strategy, found.value, *found.minds)):
+        raise UsageError(f"{where}: its arrays do not fit together, or are not finite; export it anew")
+    return found
