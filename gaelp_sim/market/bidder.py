@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, cast
 
 import numpy as np
@@ -35,6 +35,10 @@ class Moment:
     """(units, channels): our bid sheet's pacing multiplier (ours alone; PPM for rivals)"""
     participate_ppm: Ints
     """(units, channels): share of opportunities that our bid sheet takes part in (ours alone; PPM for rivals)"""
+    recent: NDArray[np.float32] = field(default_factory=lambda: np.zeros((2, 0), dtype=np.float32))
+    """(2, n): looks at each family of our creatives that have not worn off, as we reckon; (2, 0) where nobody rotates"""
+    creative: NDArray[np.int16] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int16))
+    """(units, signals): our controller's creative of the hour; no columns where it picks none"""
 
 
 class Bidder(Protocol):

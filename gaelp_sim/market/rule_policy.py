@@ -12,11 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gaelp_sim.compiled import compiled
+from gaelp_sim.compiled import compiled, inlined
 from gaelp_sim.draws import Words
 from gaelp_sim.events import Bids, Bools, DeviceKind, Floats, Ints, Opportunities, Outcomes, Statistics
 from gaelp_sim.market.bidder import Moment
-from gaelp_sim.scenario.schema import Channel, Creative, Scenario
+from gaelp_sim.market.creatives import Fits
+from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import PPM, micros
 
 LEVEL_MULTIPLES = np.array([0.0, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0, 1.2, 1.45, 1.7, 2.0])
@@ -35,12 +36,9 @@ class RulePolicy:
     """(signals,): the market's median price to beat"""
     greedy_level: NDArray[np.int16]
     """(2, 2, signals): by night and returning"""
-    greedy_creative: NDArray[np.int16]
-    """(signals,)"""
-    creatives: NDArray[np.int16]
-    """(channels, creatives_max): codes a channel's campaign may show, repeated to fill the row"""
-    creative_count: Ints
-    """(channels,); 0 where we run no campaign"""
+    fits: Fits
+    rotate_after: float
+    """Looks at a family from which the other one is shown; infinite where it never is"""
     device_factor: Floats
     """(devices,)"""
     epsilon: float
@@ -55,27 +53,23 @@ class RulePolicy:
             for returning in (0, 1):
                 factor = policy.bid_multiplier * (policy.repeat_visitor_factor if returning else 1.0)
                 levels[night, returning] = max(1, int(np.abs(LEVEL_MULTIPLES - factor).argmin()) - night)
-        eligible = [_eligible(scenario, channel) for channel in scenario.channels]
-        widest = max(1, *(len(codes) for codes in eligible))
-        rows = np.array([(codes * widest or [0] * widest)[:widest] for codes in eligible], dtype=np.int16)
-        greedy = np.array([_fitting(scenario, channel, name.name) for channel, name in signals], dtype=np.int16)
         prices = np.array([micros(signal.price_median_usd) for _, signal in signals])
-        counts = np.array([len(codes) for codes in eligible])
+        after = policy.rotate_after if policy.creatives == "rotate" else np.inf
         devices = np.array([getattr(policy.device_adjustments, kind.name.lower()) for kind in DeviceKind])
-        return RulePolicy(scenario.us.name, prices, levels, greedy, rows, counts, devices, policy.exploration)
+        return RulePolicy(scenario.us.name, prices, levels, Fits.of(scenario), after, devices, policy.exploration)
 
     def bid(self, opportunities: Opportunities, moment: Moment) -> Bids:
         """Level and creative by rule or, with probability epsilon, uniformly; bid = price x pacing x multiple x device."""
         night = int(moment.local_hour in NIGHT_HOURS)
         table = _Table(
-            self.price_micros, self.greedy_level[night], self.greedy_creative, self.creatives, self.creative_count,
-            LEVEL_MULTIPLES, self.device_factor, self.epsilon,
+            self.price_micros, self.greedy_level[night], LEVEL_MULTIPLES, self.device_factor, self.rotate_after,
+            self.epsilon,
         )
         seen = _Seen(
             opportunities.unit, opportunities.channel, opportunities.signal, opportunities.device, moment.luck,
-            moment.returning, moment.multiplier_ppm, moment.participate_ppm,
+            moment.returning, moment.recent, moment.creative, moment.multiplier_ppm, moment.participate_ppm,
         )
-        return Bids(*_rule_bids(table, seen))
+        return Bids(*_rule_bids(table, self.fits, seen))
 
     def observe(self, opportunities: Opportunities, outcomes: Outcomes) -> Statistics:
         """Nothing: the rule does not learn."""
@@ -91,11 +85,9 @@ class _Table(NamedTuple):
     price_micros: Ints
     greedy_level: NDArray[np.int16]
     """(2, signals): by returning"""
-    greedy_creative: NDArray[np.int16]
-    creatives: NDArray[np.int16]
-    creative_count: Ints
     multiples: Floats
     device_factor: Floats
+    rotate_after: float
     epsilon: float
 
 
@@ -108,6 +100,8 @@ class _Seen(NamedTuple):
     device: NDArray[np.int16]
     luck: Words
     returning: Bools
+    recent: NDArray[np.float32]
+    creative: NDArray[np.int16]
     multiplier_ppm: Ints
     """(units, channels)"""
     participate_ppm: Ints
@@ -115,15 +109,15 @@ class _Seen(NamedTuple):
 
 
 @compiled
-def _rule_bids(table: _Table, seen: _Seen) -> tuple[Ints, NDArray[np.int16], NDArray[np.int16], Floats]:
+def _rule_bids(table: _Table, fits: Fits, seen: _Seen) -> tuple[Ints, NDArray[np.int16], NDArray[np.int16], Floats]:
     """Bid, level, creative and propensity of each opportunity."""
     n, levels = len(seen.unit), len(table.multiples)
     bid, propensity = np.zeros(n, dtype=np.int64), np.ones(n)
     level, creative = np.zeros(n, dtype=np.int16), np.empty(n, dtype=np.int16)
     for i in range(n):
         channel, signal = seen.channel[i], seen.signal[i]
-        options = table.creative_count[channel]
-        creative[i] = table.greedy_creative[signal]
+        options = fits.option_count[channel]
+        creative[i] = _greedy_creative(table, fits, seen, i)
         if options == 0:
             continue
         level[i] = table.greedy_level[int(seen.returning[i]), signal]
@@ -132,7 +126,7 @@ def _rule_bids(table: _Table, seen: _Seen) -> tuple[Ints, NDArray[np.int16], NDA
         if place < table.epsilon:
             choice = int(place / table.epsilon * (levels * options))
             level[i] = choice // options
-            creative[i] = table.creatives[channel, choice % options]
+            creative[i] = fits.options[channel, choice % options]
         is_greedy = level[i] == greedy_level and creative[i] == greedy_creative
         propensity[i] = 1.0 - table.epsilon + each if is_greedy else each
         share = seen.participate_ppm[seen.unit[i], channel]
@@ -152,35 +146,16 @@ def _rule_bids(table: _Table, seen: _Seen) -> tuple[Ints, NDArray[np.int16], NDA
     return bid, level, creative, propensity
 
 
-def _eligible(scenario: Scenario, channel: Channel) -> list[int]:
-    codes = [creative.name for creative in scenario.creatives]
-    for campaign in scenario.us.campaigns:
-        if campaign.channel == channel.name:
-            return [codes.index(name) for name in campaign.creatives]
-    return []
-
-
-def _fitting(scenario: Scenario, channel: Channel, signal_name: str) -> int:
-    """The creative with the best expected match among people who show this signal; made-for ones win among equals."""
-    codes = _eligible(scenario, channel)
-    if not codes:
-        return 0
-    signal = next(part for part in channel.signals if part.name == signal_name)
-    weight = _stage_weights(channel, signal.share)
-    fits: list[tuple[float, bool, int]] = []
-    for code in codes:
-        creative: Creative = scenario.creatives[code]
-        match = _stages(creative.match)
-        fits.append((round(float(match @ weight), 9), signal_name in creative.made_for, -code))
-    return -max(fits)[2]
-
-
-def _stages(part: object) -> Floats:
-    return np.array([getattr(part, name) for name in ("unaware", "aware", "considering", "intent")])
-
-
-def _stage_weights(channel: Channel, share: object) -> Floats:
-    """P(stage | signal) up to a factor, as if people were spread 70:20:8:2 over the stages."""
-    return np.array([0.70, 0.20, 0.08, 0.02]) * _stages(channel.opportunities_per_day) * _stages(share)
-
+@inlined
+def _greedy_creative(table: _Table, fits: Fits, seen: _Seen, i: int) -> int:
+    """The creative of the hour, else the one that fits; the other family's best where the user is tired of its own."""
+    returning, signal = int(seen.returning[i]), seen.signal[i]
+    if seen.creative.shape[1]:
+        return int(seen.creative[seen.unit[i], signal])
+    best = int(fits.best[returning, signal])
+    if seen.recent.shape[1]:
+        own, others = seen.recent[fits.family[best], i], seen.recent[1 - fits.family[best], i]
+        if own >= table.rotate_after and own > others:
+            best = int(fits.other[returning, signal])
+    return best
 

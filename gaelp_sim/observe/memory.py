@@ -119,6 +119,26 @@ class Emails(Columns):
     clicked: Bools
 
 
+def recent_looks(memory: Memory, rows: Ints, slots: Ints, second: Ints) -> Singles:
+    """Looks at our creatives that have not worn off at these seconds, as we reckon: float32 (2, n), by `FatigueFamily`."""
+    return _recent_looks(memory.records, (rows, slots), second, memory.beliefs.decay_per_second)
+
+
+@compiled
+def _recent_looks(records: Records, where: tuple[Ints, Ints], second: Ints, decay_per_second: Singles) -> Singles:
+    looks = np.empty((2, len(second)), dtype=np.float32)
+    for i in range(len(second)):
+        record = records[where[0][i], where[1][i]]
+        left = np.exp(np.float32(max(second[i] - record.recent_s, 0)) * decay_per_second[0, 0])
+        looks[0, i], looks[1, i] = record.recent_teach * left, record.recent_offer * left
+    return looks
+
+
+def forget_wear(memory: Memory, family: int) -> None:
+    """Start everybody's looks at a family of creatives anew: it has been refreshed."""
+    memory["recent_teach" if family == _TEACH else "recent_offer"][...] = 0.0
+
+
 def remember_impressions(memory: Memory, shown: Impressions) -> None:
     """Add impressions, with their charges and clicks, to the memory in place."""
     beliefs = memory.beliefs

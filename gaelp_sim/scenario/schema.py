@@ -227,6 +227,8 @@ class Creative(Part):
     """Signals for which the default policy prefers this creative among equals."""
     signup_on_click: Share = 0.0
     """Probability that a click on this creative ends on our e-mail list."""
+    refresh_days: Annotated[list[Annotated[int, Field(ge=0, le=3650)]], Field(max_length=100)] = []
+    """Days of the run, from 0, at whose start it is made anew: nobody is tired of its family then."""
 
 
 class Response(Part):
@@ -335,6 +337,12 @@ class Policy(Part):
     bid_multiplier: Multiple = 1.0
     repeat_visitor_factor: Multiple = 1.4
     device_adjustments: DeviceFactors = DeviceFactors()
+    creatives: Literal["fit", "rotate", "thompson"] = "fit"
+    """fit: by the signal alone; rotate: the other family's best where ours is worn; thompson: by clicks so far."""
+    rotate_after: Annotated[float, Field(gt=0, le=10)] = 1.5
+    """Looks at a family that have not worn off, as we reckon, from which `rotate` shows the other one."""
+    returning_moves_up: Share = 0.0
+    """Share of users who have clicked us before that we take to be one stage further than their signal says."""
     exploration: Annotated[float, Field(gt=0, le=1)] = 0.1
     pacing: Literal["none", "even", "throttle", "pid", "dual"] = "even"
     """How budgets are spread over their day and month: not at all; by holding back once a day's spend runs ahead; by

@@ -214,4 +214,46 @@ _CAMPAIGN_DAILY = View(
     """,
 )
 
-MARKET_VIEWS = (_CHANNEL_DAILY, _CAMPAIGN_DAILY, _DECISIONS, _AUCTIONS, _BID_SHEETS, _BUDGETS, _CHARGES, _LEDGER_DAILY)
+_SALE_WINDOW_S = 7 * 86_400
+_CREATIVE_DAY = "(p.occurred_s - r.start_s) / 86400"
+
+_CREATIVE_DAILY = View(
+    "creative_daily", "our creatives by day and channel: impressions, clicks, spend, and the sales that followed a click",
+    columns(
+        GROUPED_RUN_ID, WORLD, _DAY, date_of_day("t.start_s"),
+        named("creative", "creative shown", "creative"), _CHANNEL,
+        plain("impressions", "impressions"),
+        plain("clicks", "clicks on them"),
+        _rate("click_rate", "clicks per impression", "t.clicks", "t.impressions"),
+        money("spend", "what they cost us"),
+        plain("sales", "our sales decided within 7 days of such a click; one that followed several counts in each row"),
+    ),
+    f"""
+    FROM (
+      SELECT u.run_id, u.run_key, u.start_s, u.world_id, u.day, u.creative, u.channel,
+        CAST(SUM(u.impressions) AS BIGINT) AS impressions, CAST(SUM(u.clicks) AS BIGINT) AS clicks,
+        CAST(SUM(u.spend_micros) AS BIGINT) AS spend_micros, CAST(SUM(u.sales) AS BIGINT) AS sales
+      FROM (
+        SELECT r.run_id, r.run_key, r.start_s, p.world_id, {_CREATIVE_DAY} AS day, p.creative, p.channel,
+          1 AS impressions, p.clicked AS clicks, CASE WHEN p.price_micros > 0 THEN p.price_micros ELSE 0 END
+            AS spend_micros, 0 AS sales
+        FROM @run AS r JOIN @touchpoint AS p ON p.run_key = r.run_key
+        WHERE p.advertiser = {US} AND p.kind = {IMPRESSION}
+        UNION ALL
+        SELECT s.run_id, s.run_key, s.start_s, s.world_id, s.day, s.creative, s.channel, 0, 0, 0, 1
+        FROM (
+          SELECT DISTINCT r.run_id, r.run_key, r.start_s, p.world_id, {_CREATIVE_DAY} AS day, p.creative, p.channel,
+            c.person_id, c.decided_s
+          FROM @run AS r JOIN @conversion AS c ON c.run_key = r.run_key JOIN @touchpoint AS p
+            ON p.run_key = c.run_key AND p.world_id = c.world_id AND p.person_id = c.person_id
+            AND p.occurred_s BETWEEN c.decided_s - {_SALE_WINDOW_S} AND c.decided_s
+          WHERE c.advertiser = {US} AND p.advertiser = {US} AND p.kind = {IMPRESSION} AND p.clicked = 1
+        ) AS s
+      ) AS u
+      GROUP BY u.run_id, u.run_key, u.start_s, u.world_id, u.day, u.creative, u.channel
+    ) AS t
+    """,
+)
+
+MARKET_VIEWS = (_CHANNEL_DAILY, _CAMPAIGN_DAILY, _CREATIVE_DAILY, _DECISIONS, _AUCTIONS, _BID_SHEETS, _BUDGETS, _CHARGES,
+                _LEDGER_DAILY)

@@ -127,6 +127,15 @@ _QUERIES = (
         """,
     ),
     NamedQuery(
+        "creatives_by_week", "Which creatives are clicked, and followed by sales, week by week?",
+        """
+        SELECT day / 7 AS week, creative, SUM(impressions) AS impressions, SUM(clicks) AS clicks,
+          CAST(SUM(clicks) AS DOUBLE PRECISION) / NULLIF(SUM(impressions), 0) AS click_rate, SUM(spend_usd) AS spend_usd,
+          SUM(sales) AS sales
+        FROM creative_daily GROUP BY day / 7, creative ORDER BY week, creative
+        """,
+    ),
+    NamedQuery(
         "budget_pacing", "How much of each campaign's daily budget was spent, and when did it run out?",
         """
         SELECT world_id, date, campaign, limit_usd, spent_usd, spent_share, exhausted_at

@@ -46,6 +46,8 @@ class Orders:
     """(units, channels)"""
     participate_ppm: Ints
     """(units, channels)"""
+    creative: NDArray[np.int16]
+    """(units, signals): the hour's creative; no columns where the controller picks none"""
     book: Book
     """What rivals bid by"""
     worth_micros: Floats
@@ -70,6 +72,8 @@ class Report:
     """(units, advertisers, channels + 1): the hour's charges; the last channel is e-mail"""
     statistics: Ints
     """(units, STATISTICS)"""
+    shown: Ints
+    """(units, 2, signals, creatives): our impressions, and the clicks on them"""
     lessons: Lessons
     """What rivals have learned; empty where they don't"""
     prices: NDArray[np.int32]
@@ -108,6 +112,8 @@ class Controller:
     fast: Floats
     """(worlds, 2): moving averages of the price index and the win rate over a day"""
     slow: Floats
+    shown: Ints
+    """(worlds, 2, signals, creatives): our impressions so far, and the clicks on them"""
     _sheets: list[tuple[int, Ints, Ints]] = field(default_factory=list)
     _leased: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     _hour: int = 0
@@ -128,7 +134,7 @@ class Controller:
             Pupils(model.outsiders, n), limits,
             limits.copy(), np.full(limits.shape, NONE, dtype=np.int64), np.zeros(limits.shape, dtype=bool), spent,
             np.zeros(n, dtype=np.int64),
-            np.zeros(n, dtype=np.int64), averages, averages.copy(),
+            np.zeros(n, dtype=np.int64), averages, averages.copy(), model.nothing_shown(n),
         )
 
     def begin_hour(self, hour: int) -> Orders:
@@ -146,8 +152,14 @@ class Controller:
         book, worth = self.board.book(self.unit_world, self.spending.by_rival())
         return Orders(
             lease.copy(), refilled.copy(), again.copy(), multiplier[self.unit_world], participate[self.unit_world],
-            book, worth, self.pupils.minds(self.unit_world), standing,
+            self._picks(hour)[self.unit_world], book, worth, self.pupils.minds(self.unit_world), standing,
         )
+
+    def _picks(self, hour: int) -> NDArray[np.int16]:
+        """(worlds, signals): the hour's creative by the clicks so far, where the scenario lets them decide."""
+        if self.model.click_rates is None:
+            return np.zeros((len(self.worlds), 0), dtype=np.int16)
+        return self.model.click_rates.picks(self.shown, self.worlds, hour)
 
     def _shares(self) -> Ints:
         """(units, accounts): each cell's share, by people, of what is left."""
@@ -167,6 +179,7 @@ class Controller:
         np.add.at(self.spent_total_micros, self.unit_world, report.spent_micros[:, US].sum(axis=1))
         sums = np.zeros((len(self.worlds), len(STATISTICS)), dtype=np.int64)
         np.add.at(sums, self.unit_world, report.statistics)
+        np.add.at(self.shown, self.unit_world, report.shown)
         self.revenue_micros += sums[:, REVENUE]
         self._average(sums)
         spent = np.zeros_like(self.left_micros)
@@ -313,7 +326,7 @@ class Controller:
 
     STATE = (
         "left_micros", "exhausted_s", "exhausted", "spent_day_micros", "spent_total_micros", "revenue_micros", "fast",
-        "slow",
+        "slow", "shown",
     )
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gaelp_sim.observe.memory import forget_wear
+from gaelp_sim.population.people import FATIGUE_TEACH
 from gaelp_sim.population.proposals import plan_day
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 from gaelp_sim.world.control import Orders, Report
@@ -22,6 +24,8 @@ def run_hour(stack: Stack, hour: int, orders: Orders) -> Report:
     if stack.plan is None or stack.plan.day != day:
         stack.market = stack.model.seasons.day(day, stack.unit_world_id, stack.unit_shift_days)
         stack.plan = plan_day(stack.model.proposer, stack.people, day, stack.market.traffic)
+    if hour_of_day == 0:
+        _refresh(stack, day)
     proposals = stack.plan.of_hour(hour_of_day)
     play_rounds(stack, hour, proposals)
     play_moves(stack, proposals)
@@ -30,3 +34,10 @@ def run_hour(stack: Stack, hour: int, orders: Orders) -> Report:
     if hour_of_day == HOURS_PER_DAY - 1:
         sweep_lost(stack, (hour + 1) * SECONDS_PER_HOUR)
     return stack.report()
+
+
+def _refresh(stack: Stack, day: int) -> None:
+    """Creatives made anew today: nobody is tired of their families any more, nor do we take them to be."""
+    for family in sorted(stack.model.refreshed.get(day, ())):
+        stack.people.level[FATIGUE_TEACH + family] = 0
+        forget_wear(stack.memory, family)

@@ -14,6 +14,7 @@ from gaelp_sim.market.auction import Rules
 from gaelp_sim.market.bidder import Bidder
 from gaelp_sim.market.budgets import Account, accounts_of
 from gaelp_sim.market.cast import crisis_signals
+from gaelp_sim.market.creatives import ClickRates
 from gaelp_sim.market.landscape import Places, bucket_edges, bucket_middles
 from gaelp_sim.market.rivals import HOUR_POWER, Panel
 from gaelp_sim.market.rule_policy import RulePolicy
@@ -47,6 +48,8 @@ class Model:
     accounts: list[Account]
     beliefs: Beliefs
     seasons: Seasons
+    click_rates: ClickRates | None
+    """What our controller learns of creatives, where it picks one for the hour"""
     us: Bidder
     outsiders: dict[int, Callable[[], Bidder]]
     """How to make bidders from outside, by code"""
@@ -62,6 +65,8 @@ class Model:
     several_slots: bool
     half_life_s: Floats
     """(LEVELS,): goodwill, rivals' goodwill, fatigue of both families"""
+    refreshed: dict[int, set[int]]
+    """Fatigue families that are made anew at the start of a day of the run"""
     goodwill_needed: NDArray[np.int8]
     """(channels,)"""
     campaign_of_channel: NDArray[np.int16]
@@ -100,6 +105,10 @@ class Model:
         """Cost of one e-mail."""
         return micros(self.scenario.email.cost_usd) if self.scenario.email else 0
 
+    def nothing_shown(self, units: int) -> Ints:
+        """Impressions and clicks of nobody: (units, 2, signals, creatives)."""
+        return np.zeros((units, 2, len(self.market_price_micros), len(self.signup)), dtype=np.int64)
+
     def local_hour(self, hour: int) -> int:
         """Local hour of the day at an hour since the start."""
         return (hour + self.scenario.utc_offset_hours) % HOURS_PER_DAY
@@ -133,7 +142,7 @@ def model_of(
         Proposer.of(draws, kinds, scenario),
         chain_of(scenario), Effects.of(scenario), Sales.of(scenario), rules,
         Places(bucket_edges(prices), bucket_middles(prices), _campaigns(scenario) != NONE, rules), accounts_of(scenario),
-        Beliefs.of(scenario), Seasons.of(scenario, draws),
+        Beliefs.of(scenario), Seasons.of(scenario, draws), ClickRates.of(scenario, draws),
         us or RulePolicy.of(scenario), outsiders or {}, Panel.of(scenario), crisis_signals(scenario),
         np.array([channel.mechanism in ("second_price", "vcg") or (channel.mechanism == "gsp" and channel.slots == 1)
                   for channel in scenario.channels]),
@@ -141,7 +150,7 @@ def model_of(
         prices,
         any(channel.quality_ranked for channel in scenario.channels),
         any(channel.slots > 1 for channel in scenario.channels),
-        _half_lives(scenario),
+        _half_lives(scenario), _refreshed(scenario),
         np.array([channel.goodwill_needed for channel in scenario.channels], dtype=np.int8),
         _campaigns(scenario),
         np.array([segment.attention for segment in segments]),
@@ -162,6 +171,14 @@ def _half_lives(scenario: Scenario) -> Floats:
     ]
     assert [FatigueFamily.TEACH, FatigueFamily.OFFER] == [0, 1], "levels are stored by family"
     return np.array(days) * SECONDS_PER_DAY
+
+
+def _refreshed(scenario: Scenario) -> dict[int, set[int]]:
+    days: dict[int, set[int]] = {}
+    for creative in scenario.creatives:
+        for day in creative.refresh_days:
+            days.setdefault(day, set()).add(int(FatigueFamily[creative.family.upper()]))
+    return days
 
 
 def _campaigns(scenario: Scenario) -> NDArray[np.int16]:

@@ -179,10 +179,13 @@ class Pupils:
 
 
 def rival_moment(moment: Moment, luck: Column) -> Moment:
-    """The hour as a rival sees it: its own luck, no sheet of ours, nobody recognised."""
+    """The hour as a rival sees it: its own luck, no sheet of ours, nobody recognised or known to be tired."""
     everything = np.full_like(moment.multiplier_ppm, PPM)
     nobody = np.zeros(len(luck), dtype=bool)
-    return replace(moment, luck=luck, returning=nobody, multiplier_ppm=everything, participate_ppm=everything)
+    return replace(
+        moment, luck=luck, returning=nobody, multiplier_ppm=everything, participate_ppm=everything,
+        recent=moment.recent[:, :0], creative=moment.creative[:, :0],
+    )
 
 
 def own_outcomes(spent: Spent, code: int) -> Outcomes:

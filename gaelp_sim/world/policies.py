@@ -23,7 +23,7 @@ SILENT = "silent"
 
 def _silent(scenario: Scenario) -> Bidder:
     rule = RulePolicy.of(scenario)
-    return replace(rule, name=rule.name, creative_count=np.zeros_like(rule.creative_count))
+    return replace(rule, fits=rule.fits._replace(option_count=np.zeros_like(rule.fits.option_count)))
 
 
 _REGISTRY = {DEFAULT_POLICY: RulePolicy.of, SILENT: _silent}
@@ -78,7 +78,7 @@ class _Guarded:
         """Its statistics, or a BidderError."""
         seen = self._asked("observe", Opportunities(**_copies(opportunities)), Outcomes(**_copies(outcomes)))
         if not isinstance(getattr(seen, "sums", None), np.ndarray):
-            raise BidderError(f"bidder {self.name}: observe gave {type(seen).__name__}; Statistics with integer sums is needed")
+            raise BidderError(f"bidder {self.name}: observe gave {type(seen).__name__}; it must give Statistics")
         return cast(Statistics, seen)
 
     def update(self, statistics: Statistics) -> None:

@@ -12,9 +12,11 @@ from gaelp_sim.events import NONE, US, Bids, Bools, Floats, Ints, Proposals
 from gaelp_sim.market.auction import Codes, Offers, full_quality
 from gaelp_sim.market.bidder import Moment, check_all, checked_bids
 from gaelp_sim.market.budgets import Round, Spent, clear_within_budgets
+from gaelp_sim.market.creatives import CLICKED, SHOWN
 from gaelp_sim.market.landscape import Watched, prices_to_beat, watch
 from gaelp_sim.market.learning import Offered, Seats, add_lessons
-from gaelp_sim.observe.memory import SLOTS, Impressions, Losses, remember_impressions, remember_losses
+from gaelp_sim.observe.beliefs import Singles
+from gaelp_sim.observe.memory import SLOTS, Impressions, Losses, recent_looks, remember_impressions, remember_losses
 from gaelp_sim.units import PPM
 from gaelp_sim.world.control import ENTERED, OPPORTUNITIES, PRICE_INDEX, WINS
 from gaelp_sim.world.decisions import Decided, log_decisions
@@ -81,7 +83,8 @@ def _bids(stack: Stack, hour: int, slots: Slots) -> tuple[Bids, Ints]:
     clicked = stack.memory["clicks"][opportunities.row, slots.memory_slot] > 0
     bids = np.empty((model.bidders, n), dtype=np.int64)
     moment = Moment(
-        hour, local, factor, luck[US], clicked, stack.orders.multiplier_ppm, stack.orders.participate_ppm
+        hour, local, factor, luck[US], clicked, stack.orders.multiplier_ppm, stack.orders.participate_ppm,
+        _recent(stack, slots), stack.orders.creative,
     )
     seats = stack.outsiders.seats
     ours = stack.outsiders.bid(US, opportunities, moment) if US in seats else model.us.bid(opportunities, moment)
@@ -93,6 +96,14 @@ def _bids(stack: Stack, hour: int, slots: Slots) -> tuple[Bids, Ints]:
             bids[code] = checked_bids(seats[code][0].name, offer, n)
     check_all(bids, model.bidder_names)
     return ours, bids
+
+
+def _recent(stack: Stack, slots: Slots) -> Singles:
+    """How tired the users are of our families, as we reckon: (2, n); (2, 0) where our policy does not rotate."""
+    if stack.model.scenario.us.policy.creatives != "rotate":
+        return np.zeros((2, 0), dtype=np.float32)
+    one = slots.opportunities
+    return recent_looks(stack.memory, one.row, slots.memory_slot, one.second + stack.model.start_s)
 
 
 def _keep_cap(stack: Stack, slots: Slots, bids: Ints) -> None:
@@ -148,6 +159,8 @@ class _Sums(NamedTuple):
     spent_micros: Ints
     """(units, bidders, channels + 1)"""
     statistics: Ints
+    shown: Ints
+    """(units, 2, signals, creatives): our impressions, and the clicks on them"""
 
 
 class _Sold(NamedTuple):
@@ -155,6 +168,8 @@ class _Sold(NamedTuple):
 
     unit: Ints
     channel: Codes
+    signal: Codes
+    creative: Codes
     base_micros: Ints
     """(n,): the market's median price for the signal"""
     wanted: Ints
@@ -165,7 +180,8 @@ def _count(stack: Stack, hour: int, slots: Slots, cleared: Cleared) -> None:
     opportunities, model, spent = slots.opportunities, stack.model, cleared.spent
     unit, channel = opportunities.unit, opportunities.channel
     base = np.maximum(model.market_price_micros[opportunities.signal], 1)
-    _add_up(_Sums(stack.spent_micros, stack.statistics), _Sold(unit, channel, base, cleared.wanted), spent)
+    sold = _Sold(unit, channel, opportunities.signal, cleared.ours.creative, base, cleared.wanted)
+    _add_up(_Sums(stack.spent_micros, stack.statistics, stack.shown), sold, spent)
     where = _Where(stack.unit_world_id[unit], channel, model.rules.slots, hour)
     stack.log.add_block("outcome", Block(OUTCOME, _outcomes(where, spent)))
 
@@ -207,6 +223,8 @@ def _add_up(sums: _Sums, sold: _Sold, spent: Spent) -> None:
                 sums.spent_micros[unit, winner, channel] += spent.charge_micros[slot, i]
             if winner == US:
                 own, won = own + spent.price_micros[slot, i], True
+                sums.shown[unit, SHOWN, sold.signal[i], sold.creative[i]] += 1
+                sums.shown[unit, CLICKED, sold.signal[i], sold.creative[i]] += spent.clicked[slot, i]
         sums.statistics[unit, OPPORTUNITIES] += 1
         sums.statistics[unit, ENTERED] += sold.wanted[i] > 0
         if won:

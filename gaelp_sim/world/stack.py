@@ -79,6 +79,8 @@ class Stack:
     """How the market stands today; as `plan`, of the day that is being played"""
     spent_micros: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     statistics: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    shown: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """(units, 2, signals, creatives): our impressions of this hour, and the clicks on them"""
     orders: Orders | None = None
     lessons: Lessons = field(init=False)
     """What rivals have learned since the last report"""
@@ -162,6 +164,7 @@ class Stack:
         channels = self.model.channels + 1
         self.spent_micros = np.zeros((self.units, self.model.bidders, channels), dtype=np.int64)
         self.statistics = np.zeros((self.units, len(STATISTICS)), dtype=np.int64)
+        self.shown = self.model.nothing_shown(self.units)
         self.prices = np.zeros((self.units, self.model.seats[2], BUCKETS, 4), dtype=np.int32)
 
     def report(self) -> Report:
@@ -174,7 +177,7 @@ class Stack:
         self.rival_sales = np.zeros_like(self.rival_sales)
         return Report(
             budgets.left_micros.copy(), budgets.exhausted_s.copy(), budgets.refused_micros.copy(), self.spent_micros,
-            self.statistics, lessons, self.prices, self.outsiders.report(),
+            self.statistics, self.shown, lessons, self.prices, self.outsiders.report(),
         )
 
     def slot_of(self, rows: Ints, device: Column) -> Ints:

@@ -19,6 +19,10 @@ DAYS = 12  # a state is stored on the tenth: kills fall before and after it
 SCENARIOS = {
     "four cells": ("quickstart", "population.people=400", "cells=4"),
     "four worlds": ("email_retarget", "population.people=100", "worlds=4"),
+    "seasons": (
+        "seasons", "population.people=400", "worlds=1", "cells=4", "us.policy.creatives=thompson",
+        "creatives.teach.refresh_days=[4]",
+    ),
     "slots": ("gsp_slots", "population.people=300"),
 }
 

@@ -35,7 +35,13 @@ def moment(scenario: Scenario, n: int = N, hour: int = 20) -> Moment:
     luck = Draws(seed=5).words(Purpose.SALE, 0, np.arange(n), hour)
     pace = np.full((UNITS, len(scenario.channels)), PPM)
     share = pace // np.arange(1, UNITS + 1)[:, None]
-    return Moment(hour, hour % 24, np.linspace(0.9, 1.1, UNITS), luck[0], luck[1] % 2 == 0, pace, share)
+    now = Moment(hour, hour % 24, np.linspace(0.9, 1.1, UNITS), luck[0], luck[1] % 2 == 0, pace, share)
+    if scenario.us.policy.creatives == "rotate":
+        return replace(now, recent=(luck[2:] % 4).astype(np.float32))
+    if scenario.us.policy.creatives == "thompson":
+        signals = sum(len(channel.signals) for channel in scenario.channels)
+        return replace(now, creative=np.arange(UNITS * signals, dtype=np.int16).reshape(UNITS, signals) % 2)
+    return now
 
 
 def check_bidder(make: Make, scenario: Scenario) -> None:
@@ -79,10 +85,8 @@ def _check_ranges(bids: Bids, scenario: Scenario) -> None:
 def _check_one_by_one(bidder: Bidder, slots: Opportunities, now: Moment, whole: Bids) -> None:
     for i in range(0, N, 37):
         part = Opportunities(**slots.take(slice(i, i + 1)))
-        alone = Moment(
-            now.hour, now.local_hour, now.price_factor, now.luck[i : i + 1], now.returning[i : i + 1], now.multiplier_ppm,
-            now.participate_ppm,
-        )
+        here = slice(i, i + 1)
+        alone = replace(now, luck=now.luck[here], returning=now.returning[here], recent=now.recent[:, here])
         one = bidder.bid(part, alone)
         for name, column in vars(one).items():
             assert column[0] == getattr(whole, name)[i], f"{name} depends on the company"
@@ -90,7 +94,8 @@ def _check_one_by_one(bidder: Bidder, slots: Opportunities, now: Moment, whole: 
 
 def _check_row_order(bidder: Bidder, slots: Opportunities, now: Moment, whole: Bids) -> None:
     order = np.argsort(Draws(seed=7).words(Purpose.SALE, 0, np.arange(N), 0)[0])
-    mixed = replace(now, luck=now.luck[order], returning=now.returning[order])
+    recent = now.recent[:, order] if now.recent.shape[1] == N else now.recent
+    mixed = replace(now, luck=now.luck[order], returning=now.returning[order], recent=recent)
     _assert_equal(Bids(**whole.take(order)), bidder.bid(Opportunities(**slots.take(order)), mixed), "row order matters")
 
 

@@ -10,7 +10,7 @@ import pytest
 from gaelp_sim.draws import uniform
 from gaelp_sim.events import Bids, Opportunities, Outcomes, Statistics
 from gaelp_sim.market.bidder import Bidder, Moment
-from gaelp_sim.market.learning import Lessons
+from gaelp_sim.market.learning import Lessons, Offered, Seats, add_lessons
 from gaelp_sim.market.rule_policy import LEVEL_MULTIPLES, RulePolicy
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.scenario.schema import Scenario
@@ -34,7 +34,7 @@ class Seat:
     def __init__(self, scenario: Scenario, strategy: str) -> None:
         rival = scenario.rivals[0].model_copy(update={"strategy": strategy})
         alone = scenario.model_copy(update={"rivals": [rival], "rivals_learn": True})
-        self.name, self.model = strategy, model_of(alone, 1)
+        self.name, self.model = rival.name, model_of(alone, 1)
         self.board = Board.of(self.model, np.arange(UNITS))
         lessons = Lessons.none(UNITS, self.model.seats)
         lessons.actions[:] = np.arange(lessons.actions.size).reshape(lessons.actions.shape) % 97
@@ -48,12 +48,21 @@ class Seat:
         return Bids(self.model.panel.bid(opportunities, book, moment.price_factor, luck)[0], none, none, np.ones(n))
 
     def observe(self, opportunities: Opportunities, outcomes: Outcomes) -> Statistics:
-        """Seats learn by lessons."""
-        raise NotImplementedError
+        """Its lessons, as if it had drawn its lowest value each time."""
+        book, worth = self.board.book(np.arange(UNITS), np.ones((UNITS, 1)))
+        n = len(opportunities)
+        model = self.model
+        seats = Seats(model.panel.multiples, book, worth, np.ones(UNITS), model.crisis_signals, model.rules.worth_ppm)
+        lessons = Lessons.none(UNITS, self.model.seats)
+        own = np.where(outcomes.winner == 1, np.int16(1), np.int16(-1))
+        add_lessons(lessons, seats, Offered(
+            opportunities.unit, opportunities.channel, opportunities.signal, np.zeros((1, n), dtype=np.uint32),
+            np.ones((2, n), dtype=np.int64), own[None], outcomes.price_micros[None], outcomes.clicked[None],
+        ))
+        return Statistics(np.concatenate([part.sum(axis=0).ravel() for part in lessons]))
 
     def update(self, statistics: Statistics) -> None:
-        """Seats learn by lessons."""
-        raise NotImplementedError
+        """Seats learn at their world's board."""
 
 
 def _rival(strategy: str) -> Make:
@@ -69,6 +78,11 @@ BIDDERS: dict[str, Make] = {
 @pytest.mark.parametrize("name", BIDDERS)
 def test_registered_bidders_conform(name: str, scenario: Scenario) -> None:
     check_bidder(BIDDERS[name], scenario)
+
+
+@pytest.mark.parametrize("creatives", ["rotate", "thompson"])
+def test_the_rule_conforms_however_it_chooses_creatives(creatives: str) -> None:
+    check_bidder(RulePolicy.of, load_scenario("parental_controls", [f"us.policy.creatives={creatives}"]))
 
 
 LATEST: dict[str, int] = {}
@@ -194,5 +208,5 @@ def test_propensities_are_the_frequencies(scenario: Scenario) -> None:
         (told[each],) = set(bids.propensity[here].tolist())
         assert here.mean() == pytest.approx(told[each], abs=2 / n)
     assert sum(told.values()) == pytest.approx(1.0)
-    assert len(told) == len(LEVEL_MULTIPLES) * rule.creative_count[slots.channel[0]]
+    assert len(told) == len(LEVEL_MULTIPLES) * rule.fits.option_count[slots.channel[0]]
     assert uniform(words).max() < 1

@@ -23,6 +23,11 @@ EXPECTED: dict[str, list[tuple[object, ...]]] = {
     "conversion_lag": [("1 reported", 3, 0.25, 3.5 / 3)],
     "win_rate_by_hour": [(9, 1, 1, 1.0, 0.5), (10, 2, 2, 1.0, 3.0), (12, 2, 0, 0.0, 0.0), (20, 2, 2, 1.0, 2.1)],
     "creative_wear_out": [("lesson", 1, 3, 1, 1 / 3), ("offer", 1, 2, 1, 0.5)],
+    # e-mails are no impressions; person 0's click of day 0 is followed by a sale on day 3, person 1's of day 8 at once
+    "creatives_by_week": [
+        (0, "lesson", 2, 1, 0.5, 3.0, 1), (0, "offer", 1, 0, 0.0, 0.5, 0), (1, "lesson", 1, 0, 0.0, 1.5, 0),
+        (1, "offer", 1, 1, 1.0, 0.6, 1),
+    ],
     "budget_pacing": [
         (0, "2025-09-01", "Search", 4.0, 3.0, 0.75, None), (0, "2025-09-02", "Social", 4.0, 0.5, 0.125, None),
         (0, "2025-09-03", "Mail", 4.0, 0.01, 0.0025, None), (0, "2025-09-09", "Social", 4.0, 0.6, 0.15, None),

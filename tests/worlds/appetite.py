@@ -24,13 +24,13 @@ class Greedy:
         self.rule, self.name = RulePolicy.of(scenario), scenario.us.name
 
     def bid(self, opportunities: Opportunities, moment: Moment) -> Bids:
-        ours = self.rule.creative_count[opportunities.channel] > 0
+        ours = self.rule.fits.option_count[opportunities.channel] > 0
         price = np.where(ours, self.rule.price_micros[opportunities.signal], 0)
         wanted = self.wanted(opportunities, price > 0)
         bids = self.rule.bid(opportunities, moment)
         return replace(
             bids, bid_micros=price * ANY_PRICE * wanted, level=wanted.astype(np.int16),
-            creative=self.rule.greedy_creative[opportunities.signal],
+            creative=self.rule.fits.best[0, opportunities.signal],
         )
 
     def wanted(self, opportunities: Opportunities, possible: np.ndarray) -> np.ndarray:

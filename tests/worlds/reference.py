@@ -16,7 +16,6 @@ import numpy as np
 
 from gaelp_sim.draws import Purpose
 from gaelp_sim.events import NONE, US, ConversionVia, Stage, TouchKind
-from gaelp_sim.market.rule_policy import LEVEL_MULTIPLES, NIGHT_HOURS, RulePolicy
 from gaelp_sim.population.kinds import Move
 from gaelp_sim.population.people import born
 from gaelp_sim.scenario.schema import Scenario
@@ -26,6 +25,7 @@ from gaelp_sim.world.stack import world_conditions
 from tests.worlds.reference_luck import chance_of, levels_read, quarters
 from tests.worlds.reference_nouns import Ad, Chance, Person, Proposal, Result
 from tests.worlds.reference_rivals import PlainRivals
+from tests.worlds.reference_seat import Seat
 
 GOODWILL, RIVALS, FATIGUE = 0, 1, 2
 HOUR, DAY, WORD, HALF = 3_600, 86_400, 2.0**32, 2**16
@@ -39,7 +39,6 @@ class ReferenceWorld:
     def __init__(self, scenario: Scenario) -> None:
         self.scenario, self.model = scenario, model_of(scenario, scenario.seed)
         self.rivals = PlainRivals(self.model)
-        assert isinstance(self.model.us, RulePolicy)
         self.columns = born(self.model.draws, scenario, 0, range(scenario.cells))
         born_as = zip(
             self.columns.person.tolist(), self.columns.unit.tolist(), self.columns.segment.tolist(),
@@ -50,6 +49,7 @@ class ReferenceWorld:
         self.noise, self.shift = float(noise[0]), shift
         self.prices = 1.0
         """Today's factor on rivals' bids."""
+        self.seat = Seat(scenario, self.model)
         self.limits = self.rivals.limits
         self.left = list(self.limits)
         """What the world's accounts have left, between hours."""
@@ -66,8 +66,10 @@ class ReferenceWorld:
         """Live through the scenario's days."""
         for day in range(self.scenario.days):
             plans = self._plan(day)
+            self.seat.refresh(day, self.people)
             for hour in range(24 * day, 24 * day + 24):
                 self._until(hour * HOUR)
+                self.seat.pick(hour)
                 self._lease_out(hour)
                 leased = [list(lease) for lease in self.lease]
                 self.rivals.begin_hour()
@@ -202,9 +204,8 @@ class ReferenceWorld:
         crisis = bool(model.chain.crisis_segment[person.segment])
         edges = model.chain.signal_edges[channel, int(crisis), person.stage].tolist()
         signal = int(model.chain.first_signal[channel]) + sum(proposal.luck_query / WORD >= e for e in edges)
-        returning = person.clicks[self._slot(person)] > 0
-        ours, creative = self._our_bid(chance.bids[US], hour, (channel, signal, returning), pace[channel])
-        ours = self._adjusted(person, second, ours)
+        share = int(self.rivals.spending.by_channel()[1][0, channel] * PPM)
+        ours, creative = self.seat.bid(person, proposal, hour, (signal, chance.bids[US], pace[channel], share))
         factor = self.noise * self.prices * float(model.local_hour_price[model.local_hour(hour)])
         bids = [ours, *self.rivals.bids(chance.bids[1:], (channel, signal), factor)]
         family = int(model.effects.family[creative])
@@ -216,6 +217,7 @@ class ReferenceWorld:
             person.level, person.level_s = level, second
             person.now = second
         self._meet(person, (channel, second, creative, quality), ads, chance)
+        self.seat.remember(person, proposal, (signal, creative), [ad for ad in ads if ad.winner == US])
         for ad in ads:
             if ad.clicked and ad.winner != US:
                 person.clicked_rival = (ad.winner, signal, second)
@@ -227,37 +229,6 @@ class ReferenceWorld:
             tablet = sessions.tablet_weight * (person.owned >> 2 & 1)
             share = (place - sessions.stays) / max(1.0 - sessions.stays, 1e-12) * (1.0 + desktop + tablet)
             person.device = 0 if share < 1.0 else 1 if share < 1.0 + desktop else 2
-
-    def _slot(self, person: Person) -> int:
-        known = self.scenario.identity.mode == "perfect" or person.device in person.logged_in
-        return 0 if known else person.device + 1
-
-    def _our_bid(self, luck: int, hour: int, seen: tuple[int, int, bool], pace: int) -> tuple[float, int]:
-        """Our bid and creative by the rule, or explored with probability epsilon."""
-        rule, (channel, signal, returning) = self.model.us, seen
-        assert isinstance(rule, RulePolicy)
-        night = int(self.model.local_hour(hour) in NIGHT_HOURS)
-        level, creative = int(rule.greedy_level[night, int(returning), signal]), int(rule.greedy_creative[signal])
-        options = int(rule.creative_count[channel])
-        if luck / WORD < rule.epsilon:
-            choice = int(luck / WORD / rule.epsilon * (len(LEVEL_MULTIPLES) * max(options, 1)))
-            level, place = divmod(choice, max(options, 1))
-            creative = int(rule.creatives[channel, place])
-        if not options:
-            return 0, creative
-        share = int(self.rivals.spending.by_channel()[1][0, channel] * PPM)
-        if share < PPM and (luck & 0x3FFF) >= share * 2**14 // PPM:
-            return 0, int(rule.greedy_creative[signal])
-        return float(LEVEL_MULTIPLES[level]) * (int(rule.price_micros[signal]) * pace // PPM), creative
-
-    def _adjusted(self, person: Person, second: int, bid: float) -> int:
-        """Our bid on the person's device, as far as the frequency cap lets it."""
-        adjust, cap = self.scenario.us.policy.device_adjustments, self.scenario.us.frequency_cap
-        if cap is not None:
-            window = round(cap.days * DAY)
-            if sum(second - window < shown <= second for shown in person.shown[self._slot(person)]) >= cap.impressions:
-                return 0
-        return int(bid * (adjust.mobile, adjust.desktop, adjust.tablet)[person.device])
 
     def _clear(
         self, person: Person, where: tuple[int, int], bids: list[int], chance: Chance, quality: float
@@ -351,10 +322,6 @@ class ReferenceWorld:
                 self._decide(person, second, (US, ConversionVia.CLICK), self._words(Purpose.SALE, person.id, second))
             if ad.winner == US and ad.clicked:
                 self._after_click(person, chance.account, creative)
-        for ad in ads:
-            if ad.winner == US:
-                person.clicks[self._slot(person)] += ad.clicked
-                person.shown[self._slot(person)].append(second)
 
     def _respond(
         self, person: Person, shown: tuple[int, int, int, float], ad: Ad, seen: tuple[bool, float, Chance]
@@ -490,5 +457,5 @@ class ReferenceWorld:
         self._touch(person, second, (100, TouchKind.EMAIL, US, self.model.channels, NONE), (cost, opened, clicked))
         if clicked:
             self._log_in(person)
-        person.clicks[self._slot(person)] += clicked
+        person.clicks[self.seat.slot(person)] += clicked
         person.on_list = person.on_list and luck >= email.unsubscribe_rate

@@ -28,8 +28,8 @@ class Person:
     device: int = 0
     logged_in: set[int] = field(default_factory=set)
     decided: bool = False
-    shown: list[list[int]] = field(default_factory=lambda: [[], [], [], []])
-    """Seconds of our impressions, by the slot under which we remember them."""
+    shown: list[list[tuple[int, int, float]]] = field(default_factory=lambda: [[], [], [], []])
+    """(second, family, looks as we reckon) of our impressions, by the slot under which we remember them."""
     clicks: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
     """Clicks that we remember: of the account, then of each device before it logged in."""
 

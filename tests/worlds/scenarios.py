@@ -37,6 +37,7 @@ def random_scenario(seed: int) -> Scenario:
     } | _players(luck, channels, creatives) | _options(luck)
     _season(luck, parts)
     _seat(luck, parts["us"])
+    _turns(luck, parts)
     return Scenario.model_validate(parts, strict=False)
 
 
@@ -46,6 +47,16 @@ def _seat(luck: random.Random, us: dict[str, Any]) -> None:
         us["frequency_cap"] = {"impressions": luck.randint(1, 4), "days": luck.choice([0.05, 0.5, 2.0])}
     if luck.random() < 0.5:
         us["policy"]["device_adjustments"] = {"mobile": luck.choice([0.0, 0.8, 1.7]), "desktop": luck.choice([0.5, 1.1])}
+
+
+def _turns(luck: random.Random, parts: dict[str, Any]) -> None:
+    """Ways to choose creatives, and days on which they are made anew."""
+    parts["us"]["policy"] |= {
+        "creatives": luck.choice(["fit", "rotate", "rotate", "thompson"]), "rotate_after": luck.choice([0.3, 0.9]),
+        "returning_moves_up": luck.choice([0.0, 0.8]),
+    }
+    for creative in parts["creatives"]:
+        creative["refresh_days"] = luck.sample(range(4), luck.randint(0, 2))
 
 
 def _season(luck: random.Random, parts: dict[str, Any]) -> None:

@@ -82,5 +82,5 @@ def test_it_lives_in_one_cell() -> None:
 
 
 def test_what_is_no_number_is_refused_in_its_name() -> None:
-    with pytest.raises(BidderError, match="bidder Bark: bid -1 micros"):
+    with pytest.raises(BidderError, match=r"BidsNothingSensible: bid -1 micros"):
         _run("BidsNothingSensible")

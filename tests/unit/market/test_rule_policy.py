@@ -32,3 +32,28 @@ def test_bids_are_adjusted_by_device() -> None:
     assert np.array_equal(adjusted.bid_micros[device == 0], plain.bid_micros[device == 0])
     for name in ("level", "creative", "propensity"):
         assert np.array_equal(getattr(adjusted, name), getattr(plain, name)), name
+
+
+def test_a_worn_family_makes_way_for_the_other() -> None:
+    """From the threshold on, and only where the other family is less worn; what explores does not look at wear."""
+    scenario = load_scenario("parental_controls", ["us.policy.creatives=rotate", "us.policy.rotate_after=2"])
+    rule, slots = RulePolicy.of(scenario), opportunities(scenario)
+    now = moment(scenario)
+    bids = rule.bid(slots, now)
+    greedy = bids.propensity > 0.5
+    family = rule.fits.family[rule.fits.best[now.returning.astype(int), slots.signal]]
+    own, others = now.recent[family, np.arange(len(slots))], now.recent[1 - family, np.arange(len(slots))]
+    turns = (own >= 2) & (own > others)
+    shown = rule.fits.family[bids.creative]
+    assert 50 < turns[greedy].sum() < greedy.sum() - 50
+    assert np.array_equal((shown != family)[greedy], turns[greedy])
+
+
+def test_the_hour_s_creative_is_shown_where_one_is_picked() -> None:
+    """By unit and signal, whoever the user is; levels, bids and exploration as before."""
+    scenario = load_scenario("parental_controls", ["us.policy.creatives=thompson"])
+    slots, now, plain = opportunities(scenario), moment(scenario), _bids()
+    bids = RulePolicy.of(scenario).bid(slots, now)
+    greedy = bids.propensity > 0.5
+    assert np.array_equal(bids.creative[greedy], now.creative[slots.unit, slots.signal][greedy])
+    assert np.array_equal(bids.bid_micros, plain.bid_micros) and np.array_equal(bids.level, plain.level)

@@ -49,6 +49,17 @@ FLAGSHIP = [
         "channels.search.opportunities_per_day.intent: all channels together reach 30.75 opportunities per person-day; at most 24",
     ),
     ("population.visits_per_day.aware=30", "population.visits_per_day.aware: more than 24 a day; at most one an hour"),
+    (
+        "curves.events=[{name: a, first_day: 11-01, last_day: 11-02}, {name: a, first_day: 12-01, last_day: 12-02}]",
+        "curves.events.a.name: 'a' is given twice; names in this list must differ",
+    ),
+    ("curves.events=[{name: a, first_day: 02-30, last_day: 03-01}]", "curves.events.a.first_day: '02-30' is not a day of the calendar"),
+    ("curves.events=[{name: a, first_day: 02-29, last_day: 3-1}]", "curves.events.a.last_day: it must be a day of the year written as MM-DD"),
+    ("us.frequency_cap={impressions: 0, days: 7}", "us.frequency_cap.impressions: 0 is too small; at least 1"),
+    ("us.frequency_cap={impressions: 3}", "us.frequency_cap: key 'days' is missing"),
+    ("us.policy.device_adjustments.phone=2", "unknown key 'phone'; valid: desktop, mobile, tablet"),
+    ("us.policy.creatives=rotat", "us.policy.creatives: 'rotat' is not allowed, did you mean 'rotate'?"),
+    ("creatives.teach.refresh_days=[-1]", "creatives.teach.refresh_days.0: -1 is too small; at least 0"),
     ("cells=101", "cells: 101 cells are too many for 10000 people; at most 100, one per 100 people"),
     ("response.goodwill_half_life_days=0.01", "response.goodwill_half_life_days: 0.01 is too small; at least 0.03"),
 ]
