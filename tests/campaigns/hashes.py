@@ -23,6 +23,10 @@ SCENARIOS = {
         "seasons", "population.people=400", "worlds=1", "cells=4", "us.policy.creatives=thompson",
         "creatives.teach.refresh_days=[4]",
     ),
+    "learning rivals": (
+        "quickstart", "population.people=400", "cells=4", "rivals_learn=true", "us.policy.pacing=dual",
+        "us.budget.usd_day=20", "variation.rival_value_sd=0.2",
+    ),
     "slots": ("gsp_slots", "population.people=300"),
 }
 

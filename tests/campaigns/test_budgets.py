@@ -6,10 +6,13 @@ from collections import defaultdict
 
 import pytest
 
+from gaelp_sim.events import NONE
 from tests.worlds.comparison import Comparison, compare
-from tests.worlds.scenarios import random_scenario
+from tests.worlds.scenarios import random_scenario, whole_run
+from tests.worlds.test_invariants import test_no_budget_is_exceeded_by_a_micro
 
 CAMPAIGN_SCENARIOS = 1_000
+RANDOM_WORLDS = 10_000
 FIRST = 1_000
 """The normal suite has the seeds below."""
 
@@ -27,6 +30,19 @@ def test_a_thousand_scenarios_equal_the_plain_world(capsys: pytest.CaptureFixtur
     with capsys.disabled():
         print("\n" + "\n".join(table(groups)))
     assert not unlike, "\n".join(unlike[:20])
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("first", range(0, RANDOM_WORLDS, 500))
+def test_no_budget_is_exceeded_in_ten_thousand_worlds(first: int) -> None:
+    """Ours and rivals', by day and month, whether they learn or not; some bind, some are nothing."""
+    bound = 0
+    for seed in range(FIRST + first, FIRST + first + 500):
+        scenario = random_scenario(seed)
+        run = whole_run(scenario)
+        test_no_budget_is_exceeded_by_a_micro((scenario, run))
+        bound += int((run["budget_day"]["exhausted_s"] != NONE).sum())
+    assert bound > 500
 
 
 def table(groups: dict[tuple[int, int], list[Comparison]]) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from tests.campaigns.hashes import HASH_SEEDS, HEADING, SCENARIOS, WORKERS, Grid, NewUrl, Way, all_ways
 
 
-@pytest.mark.parametrize("name", ["four cells", "seasons"])
+@pytest.mark.parametrize("name", ["four cells", "seasons", "learning rivals"])
 def test_a_few_ways_give_one_hash(name: str, tmp_path: Path, sqlite_urls: NewUrl) -> None:
     ways = [Way("SQLite", 1, 0, False), Way("SQLite", 2, 1, True), Way("SQLite", 4, 2, False)]
     grid = Grid(name, tmp_path, {"SQLite": sqlite_urls}).run(ways)
@@ -26,7 +26,7 @@ def test_both_databases_give_one_hash(tmp_path: Path, sqlite_urls: NewUrl, postg
 def test_all_ways_give_one_hash(
     tmp_path: Path, sqlite_urls: NewUrl, postgres_urls: NewUrl, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Sixty ways for each of four scenarios; prints a table."""
+    """Sixty ways for each of the scenarios; prints a table."""
     ways, urls = all_ways(), {"SQLite": sqlite_urls, "Postgres": postgres_urls}
     grids = [Grid(name, tmp_path, urls).run(ways) for name in SCENARIOS]
     with capsys.disabled():
