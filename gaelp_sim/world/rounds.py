@@ -223,8 +223,9 @@ def _add_up(sums: _Sums, sold: _Sold, spent: Spent) -> None:
                 sums.spent_micros[unit, winner, channel] += spent.charge_micros[slot, i]
             if winner == US:
                 own, won = own + spent.price_micros[slot, i], True
-                sums.shown[unit, SHOWN, sold.signal[i], sold.creative[i]] += 1
-                sums.shown[unit, CLICKED, sold.signal[i], sold.creative[i]] += spent.clicked[slot, i]
+                creative = max(sold.creative[i], 0)  # as people meet it, where an outsider names none
+                sums.shown[unit, SHOWN, sold.signal[i], creative] += 1
+                sums.shown[unit, CLICKED, sold.signal[i], creative] += spent.clicked[slot, i]
         sums.statistics[unit, OPPORTUNITIES] += 1
         sums.statistics[unit, ENTERED] += sold.wanted[i] > 0
         if won:

@@ -114,6 +114,15 @@ def test_clicks_that_never_reach_the_controller_would_be_found(monkeypatch: pyte
     assert shares[-4:].min() < 0.9
 
 
+def test_a_creative_that_nobody_named_counts_as_the_first() -> None:
+    """As people meet it: every impression of an outsider that leaves its creatives out."""
+    shard = shard_of(_misjudged("thompson"), "tests.worlds.policies:Nameless")
+    shard.advance(3 * HOURS_PER_DAY)
+    assert shard.own is not None
+    by_creative = shard.own.controller.shown.sum(axis=(0, 1, 2))
+    assert by_creative[0] > 100 and by_creative[1] == 0
+
+
 def test_exploration_and_propensities_are_untouched_by_learning() -> None:
     """Each triple's propensity is epsilon's share, or 1 - epsilon and that share: the hour's pick is state."""
     decisions = whole_run(_misjudged("thompson"))["decision"]
