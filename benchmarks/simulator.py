@@ -54,6 +54,12 @@ def auctions(bench: Bench) -> Table:
         works[one] = lambda: timed(lambda: one_auction_at_a_time(size.peer_steps))
         what = f"{size.people:,} people, {BUDGETS[scaled]}"
         lines.append(_line(what, OPPORTUNITIES, side_by_side(size.repeats, works), target=1e6))
+    scenario = load_scenario(FLAGSHIP, [*market_of(size.people, "wins", scaled=True), "rivals_learn=true"])
+    frozen = scenario.model_copy(update={"rivals_learn": False})
+    took = side_by_side(size.repeats, {
+        "ours": simulated(scenario, size.hours), "the same with rivals frozen": simulated(frozen, size.hours),
+    })
+    lines.append(_line(f"{size.people:,} people, rivals learning", OPPORTUNITIES, took, target=100e3))
     for core in CORES:
         took = side_by_side(size.repeats, _alone(size.core_auctions, core))
         lines.append(_line(core.what(), AUCTIONS, took, core.target))

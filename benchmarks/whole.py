@@ -23,11 +23,14 @@ def flagship(bench: Bench) -> Table:
     bare = f"a bare SimPy loop of {size.events:,} events"
     taken = side_by_side(size.repeats, {
         "ours": lambda: _run(bench, FLAGSHIP, [], flagship_sets(size)),
+        "learning": lambda: _run(bench, FLAGSHIP, [], [*flagship_sets(size), "--rivals", "learning"]),
         bare: lambda: launched(simpy, bench.folder, {"PYTHONPATH": str(Path(__file__).parent.parent)}),
     })
-    ours, peer = taken["ours"], taken[bare]
+    ours, peer, learning = taken["ours"], taken[bare], taken["learning"]
     lines = [
         Line("wall", "s", [one.wall_s for one in ours], (Peer(bare, [one.wall_s for one in peer]),), 2.0, True),
+        Line("wall, rivals learning", "s", [one.wall_s for one in learning],
+             (Peer("rivals frozen", [one.wall_s for one in ours]),), 2.5, True),
         Line("CPU", "s", [one.cpu_s for one in ours], (Peer(bare, [one.cpu_s for one in peer]),), None, True),
         Line("peak memory", "bytes", [one.peak_bytes for one in ours], (), None, True),
     ]
