@@ -99,7 +99,7 @@ def test_opponents_that_do_not_fit_are_refused(learned: tuple[str, str], tmp_pat
         with pytest.raises(UsageError, match=why):
             opponents_named(str(path), url)
     with pytest.raises(UsageError, match="--rivals-from and --continue"):
-        run(RunRequest(load_scenario("quickstart", SETS), url, continue_ref=ref, rivals_from=ref))
+        run(RunRequest(load_scenario("quickstart", [*SETS, "worlds=2"]), url, continue_ref=ref, rivals_from=ref))
 
 
 def test_worlds_draw_their_casts() -> None:
