@@ -62,5 +62,8 @@ def export(settings: Settings, /, run: str, file: Path | None) -> None:
         return
     if file.exists():
         raise UsageError(f"{file}: it exists already; name another file, or remove it first")
-    file.write_text(library.as_json_text(told))
+    try:
+        file.write_text(library.as_json_text(told))
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror or error}; name a file in a folder that exists") from error
     say(settings, f"wrote {file}; next: gaelp run SCENARIO --rivals-from {file}")

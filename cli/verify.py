@@ -48,7 +48,8 @@ def pacing(ctx: click.Context, settings: Settings, /, seed: int) -> None:
     checks = library.pacing_checks(seed)
     print_records(checks, settings, columns=PACING_COLUMNS)
     failed = [f"{check['pacing']} at {check['budget']}" for check in checks if not check["passed"]]
-    say(settings, f"{len(checks) - len(failed)} of {len(checks)} are as good as is asked")
+    done = len(checks) - len(failed)
+    say(settings, f"{done} of {len(checks)} neither overspend nor miss what is asked (of pid and dual, at 1/8)")
     if failed:
         ctx.exit(1)
 

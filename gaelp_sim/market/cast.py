@@ -30,9 +30,11 @@ class Strategy(IntEnum):
     Q_LEARNING = 3
     POLICY_GRADIENT = 4
     VALUE = 5
+    OUTSIDE = 6
+    """Somebody's own bidder sits there."""
 
 
-ADAPTIVE = np.array([False, True, False, True, True, True])
+ADAPTIVE = np.array([False, True, False, True, True, True, False])
 """By strategy: bids harder after losing people in a crisis. Some don't adapt."""
 
 
@@ -78,9 +80,14 @@ def cast_of(scenario: Scenario, draws: Draws, worlds: Ints) -> Cast:
     if variation.rival_strategies:
         pool = np.array([Strategy[name.upper()] for name in variation.rival_strategies], dtype=np.int64)
         strategy = pool[(luck[2] * len(pool)).astype(np.int64)]
-    may_learn = strategy >= Strategy.Q_LEARNING
-    learns = may_learn & (np.cumsum(may_learn, axis=1) <= level.learners) & scenario.rivals_learn
-    return Cast(strategy, value, budget, learns)
+    return Cast(strategy, value, budget, who_learns(scenario, strategy))
+
+
+def who_learns(scenario: Scenario, strategy: Ints) -> Bools:
+    """Which seats of these strategies may learn in a scenario: (worlds, rivals)."""
+    able = (strategy >= Strategy.Q_LEARNING) & (strategy <= Strategy.VALUE)
+    first: Bools = np.cumsum(able, axis=1) <= DIFFICULTIES[scenario.difficulty].learners
+    return able & first & scenario.rivals_learn
 
 
 def market_level_micros(scenario: Scenario) -> Floats:

@@ -1,7 +1,9 @@
 """The price to beat as an advertiser learns of it, under censoring, beside what it really was.
 
 The price to beat of an opportunity is the least bid of ours that would have won a slot: the score of the rival whose
-place we would have taken over our own quality, or the reserve. What we see of it depends on the auction's end:
+place we would have taken over our own quality, or the reserve. Where quality ranks, prices are counted as for an ad of
+quality 1 (ad platforms tell an advertiser its quality score): at our own quality they would hang on the creative we chose,
+and being censored by bids that are chosen with it, no estimate would be right. What we see depends on the auction's end:
 
 - exactly, where we won the last slot in an auction that charges it, or where the mechanism tells the minimum bid to win;
 - that it was above our bid, where we lost (right-censored);
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 from gaelp_sim.compiled import compiled, inlined
 from gaelp_sim.events import US, Bools, Floats, Ints
 from gaelp_sim.market.auction import Codes, Rules
+from gaelp_sim.units import PPM
 
 BUCKETS = 32
 PER_DOUBLING = 4
@@ -101,7 +104,9 @@ def watch(counts: NDArray[np.int32], watched: Watched, places: Places, price_to_
             continue
         here = counts[watched.unit[i], signal]
         edges, middles = places.edges[signal], places.middles[signal]
-        here[_bucket(edges, price_to_beat[i]), TRUE] += 1
+        quality = watched.quality_ppm[US, i]
+        to_beat = price_to_beat[i] * quality // PPM
+        here[_bucket(edges, to_beat), TRUE] += 1
         bid = watched.bid_micros[US, i]
         if bid <= 0:
             continue
@@ -110,13 +115,13 @@ def watch(counts: NDArray[np.int32], watched: Watched, places: Places, price_to_
             if watched.winner[slot, i] == US:
                 own = slot
         if rules.tells_min_to_win[channel]:
-            here[_bucket(edges, price_to_beat[i]), EXACT] += 1
+            here[_bucket(edges, to_beat), EXACT] += 1
         elif own < 0:
-            here[_bucket(middles, bid), ABOVE] += 1
+            here[_bucket(middles, bid * quality // PPM), ABOVE] += 1
         elif rules.first_price[channel] or own < rules.slots[channel] - 1:
-            here[_bucket(middles, watched.price_micros[own, i]), BELOW] += 1
+            here[_bucket(middles, watched.price_micros[own, i] * quality // PPM), BELOW] += 1
         else:
-            here[_bucket(edges, watched.price_micros[own, i]), EXACT] += 1
+            here[_bucket(edges, watched.price_micros[own, i] * quality // PPM), EXACT] += 1
 
 
 @inlined

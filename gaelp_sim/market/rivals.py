@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from gaelp_sim.compiled import compiled, inlined
 from gaelp_sim.draws import Words, normal_quantile
 from gaelp_sim.events import Floats, Ints, Opportunities
+from gaelp_sim.market.bidder import BID_MICROS_MAX
 from gaelp_sim.market.cast import Strategy
 from gaelp_sim.scenario.schema import Scenario
 
@@ -97,7 +98,7 @@ def _panel_bids(multiples: Floats, book: Book, seen: Seen, factor: Floats) -> In
             bid = multiple * book.scale_micros[unit, rival, seen.signal[i]] * factor[unit]
             if book.picks[unit, rival]:
                 bid *= ACTIONS[action_of(book, unit, rival, seen.channel[i], luck)]
-            bids[rival, i] = np.int64(bid)
+            bids[rival, i] = np.int64(min(bid, BID_MICROS_MAX))
     return bids
 
 

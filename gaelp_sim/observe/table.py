@@ -171,7 +171,7 @@ def _market() -> tuple[Feature, ...]:
             "probability",
             0,
             1,
-            "Estimated probability that the price to beat is above the market's usual one lately; 0.5 is usual.",
+            "How much likelier than usual the price to beat is above the market's lately, as we estimate it; 0.5 is usual.",
         ),
         Feature("seasonality", "market", "factor", 0, 10, "The calendar's factor on traffic today; 1 on a usual day."),
     )

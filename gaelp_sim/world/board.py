@@ -10,6 +10,7 @@ from gaelp_sim.events import Bools, Floats, Ints
 from gaelp_sim.market.cast import (
     ADAPTIVE,
     Cast,
+    Strategy,
     cast_of,
     channel_of_signal,
     own_level_micros,
@@ -40,6 +41,8 @@ class Board:
     """(worlds, rivals)"""
     cut: Ints
     """(worlds, rivals, channels, ACTIONS)"""
+    outside: Bools
+    """(rivals,): seats in which somebody's own bidder sits; what is computed for them is not used"""
 
     @staticmethod
     def of(model: Model, worlds: Ints, opponents: Opponents | None = None) -> Board:
@@ -47,16 +50,17 @@ class Board:
         scenario = model.scenario
         cast = cast_of(scenario, model.draws, worlds)
         if opponents is not None:
-            cast = opponents.cast(cast, worlds)
+            cast = opponents.cast(cast, worlds, scenario)
+        outside = np.isin(np.arange(1, model.bidders), sorted(model.outsiders))
         seats = model.seats
         own_level = own_level_micros(scenario, cast)
-        adapts = ADAPTIVE[cast.strategy] & scenario.rivals_learn
-        nature = Nature(cast.strategy, cast.learns, adapts, model.truthful, _click_worth(scenario, own_level))
+        adapts = ADAPTIVE[cast.strategy] & scenario.rivals_learn & ~outside
+        nature = Nature(cast.strategy, cast.learns & ~outside, adapts, model.truthful, _click_worth(scenario, own_level))
         cut = np.full((len(worlds), seats[0], seats[1], len(ACTIONS)), WHOLE, dtype=np.int64)
         minds = Minds.fresh(len(worlds), seats) if opponents is None else opponents.minds_of(worlds)
         board = Board(
             cast, minds, nature, own_level, model.crisis_signals,
-            model.panel.table_of(cast.strategy), cut,
+            model.panel.table_of(cast.strategy), cut, outside,
         )
         board.decide()
         return board
@@ -92,7 +96,8 @@ class Board:
         return {
             "world_id": np.repeat(worlds, seats), "day": full(n, day),
             "advertiser": np.tile(np.arange(1, seats + 1), len(worlds)),
-            "strategy": self.cast.strategy.ravel(), "learns": self.nature.learns.ravel().astype(np.int64),
+            "strategy": np.where(self.outside, Strategy.OUTSIDE, self.cast.strategy).ravel(),
+            "learns": self.nature.learns.ravel().astype(np.int64),
             "value_ppm": _ppm(self.cast.value), "bid_multiple_ppm": _ppm(bid), "pace_ppm": _ppm(pace),
             "aggression_ppm": _ppm(self.minds.aggression), "usual_loss_ppm": _ppm(self.minds.usual_loss),
             "click_value_ppm": _ppm(self.minds.click_value.mean(axis=-1)),

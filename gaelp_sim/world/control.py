@@ -331,7 +331,7 @@ class Controller:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The state to resume from."""
-        own = {name: getattr(self, name).copy() for name in self.STATE}
+        own = {name: getattr(self, name).copy() for name in (*self.STATE, "limit_micros")}
         return {**own, **self.spending.arrays(), **self.board.arrays(), **self.intelligence.arrays(),
                 **self.pupils.arrays()}
 
@@ -343,6 +343,10 @@ class Controller:
         """Take up a state given by `arrays`."""
         for name in self.STATE:
             setattr(self, name, arrays[name].copy())
+        # A continued run may have more or less money: what is left changes with it.
+        more = self.limit_micros - arrays["limit_micros"]
+        self.left_micros = np.maximum(self.left_micros + more, 0)
+        self.exhausted &= more <= 0
         self.spending.restore(arrays)
         self.board.restore(arrays)
         self.intelligence.restore(arrays)

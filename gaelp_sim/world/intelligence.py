@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,16 +62,15 @@ class Intelligence:
         np.add.at(self.recent, unit_world, watched[..., : ABOVE + 1].sum(axis=1))
 
     def aggression(self) -> Floats:
-        """(worlds,): estimated probability that the price to beat lies above the market's usual one; 0.5 is usual.
+        """(worlds,): how much likelier than usual the price to beat lies above the market's price lately; 0.5 is as usual.
 
-        Kaplan-Meier over the last days' auctions of all signals, drawn towards 0.5 while little has been seen.
+        0.5 + P(last days) - P(whole run), both by Kaplan-Meier over the auctions of all signals; 0.5 while little was seen,
+        and where prices are never seen.
         """
         seen = self.recent.sum(axis=(1, 2))
-        exact, above = self.recent[..., EXACT], self.recent[..., ABOVE]
-        at_risk = np.cumsum((exact + above)[:, ::-1], axis=1)[:, ::-1] - above
-        hazard = np.where(at_risk > 0.0, exact / np.maximum(at_risk, 1e-12), 0.0)
-        survival = np.prod(1.0 - np.minimum(hazard[:, : BUCKETS // 2], 1.0), axis=1)
-        return (survival * seen + 0.5 * PRIOR) / (seen + PRIOR)
+        usual = self.counts[..., : ABOVE + 1].sum(axis=(1, 2))
+        change = _above_market(self.recent) - _above_market(usual)
+        return np.clip(0.5 + change * seen / (seen + PRIOR), 0.0, 1.0)
 
     def rows(self, worlds: Ints) -> dict[str, Table]:
         """Tables `price_landscape` (what we know) and `truth_price` (what was), by signal and hour of the day."""
@@ -101,6 +101,15 @@ class Intelligence:
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Take up a state given by `arrays`."""
         self.counts, self.recent = arrays["prices.counts"].copy(), arrays["prices.recent"].copy()
+
+
+def _above_market(counts: NDArray[Any]) -> Floats:
+    """(worlds,): Kaplan-Meier's probability of a price above the market's; counts: (worlds, BUCKETS, 2)."""
+    exact, above = counts[..., EXACT], counts[..., ABOVE]
+    at_risk = np.cumsum((exact + above)[:, ::-1], axis=1)[:, ::-1] - above
+    hazard = np.where(at_risk > 0, exact / np.maximum(at_risk, 1e-12), 0.0)
+    survival: Floats = np.prod(1.0 - np.minimum(hazard[:, : BUCKETS // 2], 1.0), axis=1)
+    return survival
 
 
 _KEY = ("world_id", "signal", "hour_of_day")

@@ -11,18 +11,27 @@ from typing import Any
 
 import numpy as np
 
+from gaelp_sim.draws import Draws
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import Floats, Ints
-from gaelp_sim.market.cast import Cast, Strategy, cast_of
-from gaelp_sim.market.learning import Minds
+from gaelp_sim.market.cast import DIFFICULTIES, Cast, Strategy, cast_of, who_learns
+from gaelp_sim.market.learning import AGGRESSION_MAX, VALUE_BOUNDS, Minds
 from gaelp_sim.scenario.loading import parse_scenario
+from gaelp_sim.scenario.scalars import one_line
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import Store
-from gaelp_sim.world.model import model_of
 from gaelp_sim.world.snapshot import unpack
 
 FORMAT = "gaelp-rivals-1"
 _FRONT = "world.mind."
+NAME_MAX = 255
+VALUES = (1e-3, 1e3)
+_COUNTS = (0.0, 1e12)
+BOUNDS = {
+    "worth": (-1e6, 1e6), "samples": _COUNTS, "baseline": (-1e6, 1e6), "click_value": VALUE_BOUNDS, "clicks": _COUNTS,
+    "sales": _COUNTS, "aggression": (1.0, AGGRESSION_MAX), "recent": _COUNTS, "usual_loss": (0.0, 1.0), "hours": _COUNTS,
+}
+"""What a mind's figures can be, so that no file bids what no rival could."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +42,14 @@ class Opponents:
     strategy: Ints
     """(worlds, rivals)"""
     value: Floats
-    """(worlds, rivals)"""
+    """(worlds, rivals), at full difficulty"""
     minds: Minds
 
-    def cast(self, own: Cast, worlds: Ints) -> Cast:
-        """These worlds' seats with our strategies and values; whether they learn, and their budgets, stay their own."""
+    def cast(self, own: Cast, worlds: Ints, scenario: Scenario) -> Cast:
+        """These worlds' seats with our strategies and values; budgets, and who may learn, are the scenario's."""
         at = self._source(worlds)
-        may_learn = self.strategy[at] >= Strategy.Q_LEARNING
-        return own._replace(strategy=self.strategy[at], value=self.value[at], learns=own.learns & may_learn)
+        strategy, value = self.strategy[at], self.value[at] * DIFFICULTIES[scenario.difficulty].value
+        return own._replace(strategy=strategy, value=value, learns=who_learns(scenario, strategy))
 
     def minds_of(self, worlds: Ints) -> Minds:
         """What the seats of these worlds begin with."""
@@ -86,11 +95,11 @@ def opponents_named(ref: str, db_url: str) -> Opponents:
     Raises UsageError for a file that holds no rivals, RunNotFoundError for a run that is not there.
     """
     path = Path(ref)
-    if path.suffix == ".json" or path.exists():
+    if path.suffix == ".json" or (len(ref) < NAME_MAX and path.exists()):
         try:
             return _parsed(json.loads(path.read_text()), ref)
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{ref}: {error}; next: gaelp rivals export RUN {ref}") from error
+        except (OSError, ValueError, RecursionError) as error:
+            raise UsageError(f"{one_line(ref)}: {error}; next: gaelp rivals export RUN FILE") from error
     with Store.open(db_url, must_exist=True) as store:
         return opponents_of_run(store, ref)
 
@@ -105,23 +114,31 @@ def opponents_of_run(store: Store, ref: str) -> Opponents:
     state = unpack(last.state)
     scenario = parse_scenario(run.scenario_text, f"scenario of run {run.run_id}", [])
     minds = Minds(**{name: state[_FRONT + name] for name in Minds._fields})
-    cast = cast_of(scenario, model_of(scenario, run.seed).draws, state["world.id"])
+    if not scenario.rivals:
+        raise UsageError(f"run {run.run_id} has no rivals; name a run that has some")
+    cast = cast_of(scenario, Draws(run.seed), state["world.id"])
     earlier = opponents_from_text(run.opponents)
     if earlier is not None:
-        cast = earlier.cast(cast, state["world.id"])
-    return Opponents(tuple(rival.name for rival in scenario.rivals), cast.strategy, cast.value, minds)
+        cast = earlier.cast(cast, state["world.id"], scenario)
+    value = cast.value / DIFFICULTIES[scenario.difficulty].value
+    return Opponents(tuple(rival.name for rival in scenario.rivals), cast.strategy, value, minds)
 
 
 def _parsed(told: Any, where: str) -> Opponents:
     try:
         if told["format"] != FORMAT:
             raise UsageError(f"{where}: its format is {told['format']!r}, not {FORMAT!r}; export it anew")
-        strategy = [[Strategy[name.upper()] for name in row] for row in told["strategy"]]
+        strategy = [[Strategy[str(name).upper()] for name in row] for row in told["strategy"]]
         minds = Minds(**{name: np.array(told["minds"][name], dtype=np.float64) for name in Minds._fields})
-        found = Opponents(tuple(told["rivals"]), np.array(strategy, dtype=np.int64), np.array(told["value"]), minds)
-    except (KeyError, TypeError, ValueError) as error:
+        value = np.array(told["value"], dtype=np.float64)
+        found = Opponents(tuple(map(str, told["rivals"])), np.array(strategy, dtype=np.int64), value, minds)
+        shape = (len(strategy), len(found.names))
+        sound = found.strategy.shape == value.shape == shape and all(part.shape[:2] == shape for part in minds)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{where}: no rivals in it ({type(error).__name__}: {error}); export it anew") from error
-    shape = (len(found.strategy), len(found.names))
-    if any(part.shape[:2] != shape or not np.isfinite(part).all() for part in (found.strategy, found.value, *found.minds)):
-        raise UsageError(f"{where}: its arrays do not fit together, or are not finite; export it anew")
+    if not sound:
+        raise UsageError(f"{where}: its arrays do not fit together; export it anew")
+    for name, part, (low, high) in (("value", value, VALUES), *((n, getattr(minds, n), BOUNDS[n]) for n in Minds._fields)):
+        if not ((part >= low) & (part <= high)).all():
+            raise UsageError(f"{where}: {name} must lie in {low:g} to {high:g}; export it anew")
     return found

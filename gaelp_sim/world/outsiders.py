@@ -36,6 +36,8 @@ def makers(scenario: Scenario, policy: str, bidders: Sequence[tuple[str, str]]) 
     for name, ref in bidders:
         if name not in names:
             raise UsageError(f"--bidder {name}={ref}: no such rival; the scenario has {', '.join(names) or 'none'}")
+        if 1 + names.index(name) in found:
+            raise UsageError(f"--bidder {name}={ref}: {name} has a bidder already; name each rival once")
         found[1 + names.index(name)] = _maker(ref, f"--bidder {name}={ref}", scenario)
     if ":" in policy:
         made = _maker(policy, f"--policy {policy}", scenario)
@@ -79,8 +81,8 @@ class Outsiders:
         self._sums: Experience = {}
 
     def bid(self, code: int, opportunities: Opportunities, moment: Moment) -> Bids:
-        """One bidder's bids for a round; whom an opportunity is about it cannot tell: rows are places in the round."""
-        told = replace(opportunities, row=np.arange(len(opportunities)))
+        """One bidder's bids for a round; rivals cannot tell whom an opportunity is about: rows are places in the round."""
+        told = opportunities if code == US else replace(opportunities, row=np.arange(len(opportunities)))
         seats = self.seats[code]
         if not learns(seats[0]):
             return seats[0].bid(told, moment)
@@ -156,7 +158,7 @@ class Pupils:
         found = {}
         for code, seats in self.seats.items():
             states = np.empty(len(seats), dtype=object)
-            states[:] = [bidder.state() for bidder in seats]  # type: ignore[attr-defined]
+            states[:] = [_sound(bidder) for bidder in seats]
             found[code] = states[unit_world]
         return found
 
@@ -164,7 +166,7 @@ class Pupils:
         """The state to resume from: every array of every state, worlds first."""
         found = {}
         for code, seats in self.seats.items():
-            states = [bidder.state() for bidder in seats]  # type: ignore[attr-defined]
+            states = [_sound(bidder) for bidder in seats]
             for name in states[0]:
                 found[f"bidder.{code}.{name}"] = np.stack([np.asarray(state[name]) for state in states])
         return found
@@ -201,7 +203,20 @@ def own_outcomes(spent: Spent, code: int) -> Outcomes:
 
 
 def _part_of(moment: Moment, at: Ints) -> Moment:
-    return replace(moment, luck=moment.luck[at], returning=moment.returning[at])
+    recent = moment.recent[:, at] if moment.recent.shape[1] == len(moment.luck) else moment.recent
+    return replace(moment, luck=moment.luck[at], returning=moment.returning[at], recent=recent)
+
+
+def _sound(bidder: Bidder) -> dict[str, Column]:
+    """A learner's state, if it can be stored: numbers in arrays, by name."""
+    state = bidder.state()  # type: ignore[attr-defined]
+    if not isinstance(state, dict):
+        raise BidderError(f"bidder {bidder.name}: state gave {type(state).__name__}; a dict of arrays by name is needed")
+    arrays = {str(name): np.asarray(value) for name, value in state.items()}
+    for name, array in arrays.items():
+        if array.dtype.kind not in "biuf":
+            raise BidderError(f"bidder {bidder.name}: its state {name!r} is {array.dtype}; arrays of numbers are needed")
+    return arrays
 
 
 def _integers(bidder: Bidder, seen: Statistics) -> Ints:

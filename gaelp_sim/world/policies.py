@@ -43,6 +43,11 @@ def policy_named(name: str, scenario: Scenario) -> Bidder:
     raise UsageError(f"--policy {name}: no such policy; {hint} Your own is named module:Class.")
 
 
+def from_outside(bidder: Bidder) -> bool:
+    """Whether it is an outsider's, which must not see more than an advertiser does."""
+    return isinstance(bidder, _Guarded)
+
+
 def outsider_named(name: str, said: str, scenario: Scenario) -> Bidder:
     """The bidder of an outsider's `module:Class`; said: how the user asked for it.
 
@@ -78,7 +83,7 @@ class _Guarded:
         """Its statistics, or a BidderError."""
         seen = self._asked("observe", Opportunities(**_copies(opportunities)), Outcomes(**_copies(outcomes)))
         if not isinstance(getattr(seen, "sums", None), np.ndarray):
-            raise BidderError(f"bidder {self.name}: observe gave {type(seen).__name__}; it must give Statistics")
+            raise BidderError(f"bidder {self.name}: observe must give Statistics(sums), sums an array of integers")
         return cast(Statistics, seen)
 
     def update(self, statistics: Statistics) -> None:

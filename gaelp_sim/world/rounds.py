@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ from gaelp_sim.world.log import Block
 from gaelp_sim.world.meeting import Clicks, Shown, meet_ads, record_round, round_to_meet, would_click
 from gaelp_sim.world.outside_clicks import foreseen, learn
 from gaelp_sim.world.outsiders import rival_moment
+from gaelp_sim.world.policies import from_outside
 from gaelp_sim.world.slots import Slots, round_of
 from gaelp_sim.world.stack import Stack
 
@@ -87,7 +88,14 @@ def _bids(stack: Stack, hour: int, slots: Slots) -> tuple[Bids, Ints]:
         _recent(stack, slots), stack.orders.creative,
     )
     seats = stack.outsiders.seats
-    ours = stack.outsiders.bid(US, opportunities, moment) if US in seats else model.us.bid(opportunities, moment)
+    if from_outside(model.us):
+        # It is told whom it meets as far as we can resolve them, and nothing of the world's noise.
+        users = stack.resolved_user(opportunities.row, slots.memory_slot)
+        told, calendar = replace(opportunities, row=users), np.full(stack.units, model.local_hour_price[local])
+        moment = replace(moment, price_factor=calendar)
+        ours = stack.outsiders.bid(US, told, moment) if US in seats else model.us.bid(told, moment)
+    else:
+        ours = model.us.bid(opportunities, moment)
     bids[US] = checked_bids(model.us.name, ours, n)
     bids[1:] = model.panel.bid(opportunities, stack.orders.book, factor, luck[1:])
     for code in seats:

@@ -25,6 +25,7 @@ from gaelp_sim.store import Batch, RunRecord, Store
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_HOUR, epoch_seconds, from_micros
 from gaelp_sim.world.estimate import estimated
 from gaelp_sim.world.executors import Executor, LostWorkerError, executor_of
+from gaelp_sim.world.inherit import inherited
 from gaelp_sim.world.log import Table, joined_columns
 from gaelp_sim.world.model import model_of
 from gaelp_sim.world.opponents import opponents_named
@@ -199,28 +200,12 @@ def cpu_features() -> str:
 
 
 def _inherited(store: Store, parent: RunRecord, scenario: Scenario) -> State:
-    """The state a finished run ended with, for its child."""
     if _learns_alone(parent, scenario):
         raise UsageError(
             f"--continue {parent.run_id}: its bidders from outside keep what they learn to themselves (no state and "
             "restore), so nothing of it is stored; run the whole time at once"
         )
-    if parent.status != "FINISHED":
-        raise UsageError(f"run {parent.run_id} is {parent.status}, only a finished run can be continued; resume it first")
-    before = parse_scenario(parent.scenario_text, f"scenario of run {parent.run_id}", [])
-    for name, old, new in (
-        ("population.people", before.population.people, scenario.population.people),
-        ("worlds", before.worlds, scenario.worlds), ("cells", before.cells, scenario.cells),
-        ("start", before.start, scenario.start),
-        ("population.user_model", before.population.user_model, scenario.population.user_model),
-    ):
-        if old != new:
-            raise UsageError(
-                f"--continue {parent.run_id}: {name} is {new}, the run has {old}; a child keeps its people and clock"
-            )
-    last = store.checkpoint(parent)
-    assert last is not None, "a finished run has a checkpoint"
-    return unpack(last.state)
+    return inherited(store, parent, scenario)
 
 
 def _state_before(store: Store, record: RunRecord, hour: int) -> tuple[State | None, int]:

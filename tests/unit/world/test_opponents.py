@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gaelp_sim.draws import Draws
-from gaelp_sim.errors import UsageError
+from gaelp_sim.errors import ScenarioError, UsageError
 from gaelp_sim.market.cast import Strategy, cast_of
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.store import Store
@@ -125,3 +125,74 @@ def test_difficulty_grows(learned: tuple[str, str]) -> None:
     values, learners = [float(cast.value.mean()) for cast in casts], [int(cast.learns.sum()) for cast in casts]
     assert values == sorted(values) and values[-1] == 1.0
     assert learners == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("change", [
+    ["rivals=[]"], ["rivals.0.strategy=random"], ["rivals.0.name=Zed"], ["us.budget={usd_month: 50, mode: hard}"],
+    ["variation.rival_strategies=[lognormal]"], ["creatives.0.name=other", "us.campaigns.0.creatives=[other]"],
+])
+def test_a_continued_run_keeps_what_its_state_is_told_in(learned: tuple[str, str], change: list[str]) -> None:
+    url, ref = learned
+    try:
+        scenario = load_scenario("quickstart", [*SETS, "worlds=2", *change])
+    except ScenarioError:
+        pytest.skip("this scenario does not load")
+    with pytest.raises(UsageError, match="a child keeps it"):
+        run(RunRequest(scenario, url, continue_ref=ref))
+
+
+def test_more_money_for_a_continued_run_is_spent(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/m.db"
+    poor = load_scenario("short", ["days=3", "us.budget.usd_month=5"])
+    first = run(RunRequest(poor, url))
+    assert first.spend_usd <= 5
+    rich = load_scenario("short", ["days=3", "us.budget.usd_month=5000"])
+    child = run(RunRequest(rich, url, continue_ref=first.run_id))
+    assert child.spend_usd > 5
+    assert replay(url, child.run_id, "logged").equal
+    again = run(RunRequest(load_scenario("short", ["days=3", "us.budget.usd_month=6"]), url, continue_ref=first.run_id))
+    assert again.spend_usd <= 6 - first.spend_usd + 1e-9
+
+
+def test_own_bidders_are_told_apart_and_teach_nobody(tmp_path: Path) -> None:
+    url, seats = f"sqlite:///{tmp_path}/o.db", (("Bark", "tests.unit.world.seats_from_outside:Chaser"),)
+    done = run(RunRequest(load_scenario("quickstart", SETS), url, bidders=seats)).run_id
+    rows = _rows(url, done)
+    bark = rows["advertiser"] == 2
+    assert (rows["strategy"][bark] == Strategy.OUTSIDE).all() and (rows["learns"][bark] == 0).all()
+    with Store.open(url) as store:
+        assert opponents_of_run(store, done).minds.hours[0, 1] == 0
+
+
+def test_difficulty_and_learning_are_the_new_scenarios(learned: tuple[str, str]) -> None:
+    url, ref = learned
+    told = opponents_named(ref, url)
+    scenario = load_scenario("quickstart", ["difficulty=easy", "rivals_learn=true", "variation.rival_strategies=[random]"])
+    cast = told.cast(cast_of(scenario, Draws(1), np.arange(2)), np.arange(2), scenario)
+    assert (cast.value == 0.5).all() and not cast.learns.any()
+    full = load_scenario("quickstart", ["rivals_learn=true", "variation.rival_strategies=[random]"])
+    cast = told.cast(cast_of(full, Draws(1), np.arange(2)), np.arange(2), full)
+    assert cast.learns[:, [0, 1, 4]].all(), "learners taken along learn, whoever sat there before"
+
+
+def test_figures_that_no_rival_could_have_are_refused(learned: tuple[str, str], tmp_path: Path) -> None:
+    url, ref = learned
+    sound = opponents_named(ref, url).as_json()
+    path = tmp_path / "odd.json"
+
+    def changed(part: str, value: object) -> dict[str, object]:
+        return {**sound, "minds": {**sound["minds"], part: value}} if part in sound["minds"] else {**sound, part: value}
+
+    seats = [[1.0] * 5] * 2
+    cases = [
+        ("aggression", [[-3.0] * 5] * 2), ("usual_loss", [[7.0] * 5] * 2), ("value", [[1e15] * 5] * 2), ("value", "x"),
+        ("strategy", 3), ("strategy", [[None] * 5] * 2), ("hours", [[float("nan")] * 5] * 2), ("aggression", [seats]),
+        ("rivals", 5), ("minds", []),
+    ]
+    for part, value in cases:
+        path.write_text(json.dumps(changed(part, value)))
+        with pytest.raises(UsageError, match=r"odd.json: "):
+            opponents_named(str(path), url)
+    path.write_text("[" * 100_000)
+    with pytest.raises(UsageError, match=r"odd.json: "):
+        opponents_named(str(path), url)

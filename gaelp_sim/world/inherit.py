@@ -1,0 +1,56 @@
+"""What a continued run takes over from its parent, and what it may not change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from gaelp_sim.errors import UsageError
+from gaelp_sim.market.budgets import accounts_of
+from gaelp_sim.scenario.loading import parse_scenario
+from gaelp_sim.scenario.schema import Scenario
+from gaelp_sim.store import RunRecord, Store
+from gaelp_sim.world.snapshot import unpack
+from gaelp_sim.world.state import State
+
+
+def inherited(store: Store, parent: RunRecord, scenario: Scenario) -> State:
+    """The state a finished run ended with, for its child.
+
+    Raises UsageError where the parent is not finished, or where its people, codes and minds would not fit the child.
+    """
+    if parent.status != "FINISHED":
+        raise UsageError(f"run {parent.run_id} is {parent.status}, only a finished run can be continued; resume it first")
+    before = parse_scenario(parent.scenario_text, f"scenario of run {parent.run_id}", [])
+    for (name, old), (_, new) in zip(_kept(before), _kept(scenario), strict=True):
+        if old != new:
+            raise UsageError(
+                f"--continue {parent.run_id}: {name} {_told(new)}, the run has {_told(old)}; a child keeps it: leave it so"
+            )
+    last = store.checkpoint(parent)
+    assert last is not None, "a finished run has a checkpoint"
+    return unpack(last.state)
+
+
+def _kept(scenario: Scenario) -> Iterator[tuple[str, Any]]:
+    """What must be the same: whatever stored people, journeys, accounts and minds are told in."""
+    people, variation = scenario.population, scenario.variation
+    yield from (
+        ("population.people is", people.people), ("worlds is", scenario.worlds), ("cells is", scenario.cells),
+        ("start is", scenario.start), ("population.user_model is", people.user_model),
+    )
+    yield "population.segments are", [segment.name for segment in people.segments]
+    yield "channels are", [channel.name for channel in scenario.channels]
+    yield "signals are", [signal.name for channel in scenario.channels for signal in channel.signals]
+    yield "creatives are", [(creative.name, creative.family) for creative in scenario.creatives]
+    yield "us.campaigns are", [(campaign.name, campaign.channel) for campaign in scenario.us.campaigns]
+    yield "rivals are", [(rival.name, rival.strategy) for rival in scenario.rivals]
+    yield "variation of rivals is", (variation.rival_value_sd, variation.rival_budget_sd, variation.rival_strategies)
+    # Amounts may change, and what is left changes with them; a budget that comes or goes would not know what was spent.
+    accounts = [(account.advertiser, account.channel, account.monthly) for account in accounts_of(scenario)]
+    yield "budgets (whose, on which channel, for a day or a month) are", accounts
+    yield "us.frequency_cap is", scenario.us.frequency_cap
+
+
+def _told(value: Any) -> str:
+    return str(value) if value not in (None, [], ()) else "none"
