@@ -24,14 +24,15 @@ from gaelp_sim.events import US, Bools, Floats, Ints
 from gaelp_sim.market.auction import Codes, Rules
 from gaelp_sim.units import PPM
 
-BUCKETS = 32
-PER_DOUBLING = 4
+BUCKETS = 64
+PER_DOUBLING = 8
 """Buckets per factor of two; the first and the last hold all that lies beyond 1/16 and 16 times the market's price."""
 EXACT, ABOVE, BELOW, TRUE = range(4)
 """Kinds of counts: the price was in the bucket; above, or at most, the bid next to the bucket's lower edge; the truth.
 
 A bid is rounded to the nearest edge: bids are few and round, and half a bucket would shift every quantile.
 """
+QUARTILES = (0.25, 0.5, 0.75)
 _SEARCH_STEPS = BUCKETS.bit_length()
 
 
@@ -171,26 +172,54 @@ def kaplan_meier(exact: Ints, above: Ints) -> Survival:
     return Survival(survival, low, high)
 
 
+@compiled
 def quantile_bucket(above: Floats, share: float) -> float:
     """Where a survival curve falls to 1 - share, in buckets from the first one's lower edge; NaN where it never does.
 
     Between edges the curve is taken as straight.
     """
-    below = np.flatnonzero(above <= 1.0 - share)
-    if not len(below):
-        return float("nan")
-    bucket = int(below[0])
-    before = float(above[bucket - 1]) if bucket else 1.0
-    fallen = (before - (1.0 - share)) / max(before - float(above[bucket]), 1e-12)
-    return bucket + min(fallen, 1.0)
+    before = 1.0
+    for bucket in range(len(above)):
+        if above[bucket] <= 1.0 - share:
+            fallen = (before - (1.0 - share)) / max(before - above[bucket], 1e-12)
+            return bucket + min(fallen, 1.0)
+        before = above[bucket]
+    return np.nan
 
 
-def price_at(market_price_micros: float, place: float) -> int:
-    """The price at a place on the scale of buckets, in micros; -1 for NaN and for the open buckets at both ends.
+@compiled
+def estimated_places(counts: NDArray[np.int32]) -> Floats:
+    """Kaplan-Meier's quartiles and the median's 95 % bounds, (cells, 5) places; counts: (cells, BUCKETS, 4)."""
+    places = np.empty((len(counts), 5))
+    for cell in range(len(counts)):
+        curve = kaplan_meier(counts[cell, :, EXACT].astype(np.int64), counts[cell, :, ABOVE].astype(np.int64))
+        for at, share in enumerate(QUARTILES):
+            places[cell, at] = quantile_bucket(curve.above, share)
+        places[cell, 3], places[cell, 4] = quantile_bucket(curve.low, 0.5), quantile_bucket(curve.high, 0.5)
+    return places
 
-    >>> price_at(1_000_000, 16.0), price_at(1_000_000, 20.0), price_at(1_000_000, float("nan"))
-    (1000000, 2000000, -1)
+
+@compiled
+def true_places(counts: NDArray[np.int32]) -> Floats:
+    """Quartiles of the prices as they were, (cells, 3) places; counts: (cells, BUCKETS, 4)."""
+    places, above = np.empty((len(counts), 3)), np.empty(BUCKETS)
+    for cell in range(len(counts)):
+        total, passed = counts[cell, :, TRUE].sum(), 0
+        for bucket in range(BUCKETS):
+            passed += counts[cell, bucket, TRUE]
+            above[bucket] = 1.0 - passed / max(total, 1)
+        for at, share in enumerate(QUARTILES):
+            places[cell, at] = quantile_bucket(above, share)
+    return places
+
+
+def prices_at(market_price_micros: Ints, places: Floats) -> Ints:
+    """The prices at places on the scale of buckets, micros; -1 for NaN and for the open buckets at both ends.
+
+    >>> prices_at(np.array([1_000_000]), np.array([[32.0, 40.0, np.nan]])).tolist()
+    [[1000000, 2000000, -1]]
     """
-    if not 1.0 < place < BUCKETS - 1.0:
-        return -1
-    return round(market_price_micros * 2.0 ** ((place - BUCKETS // 2) / PER_DOUBLING))
+    inside = (places > 1.0) & (places < BUCKETS - 1.0)
+    power = np.where(inside, places, BUCKETS // 2) - BUCKETS // 2
+    prices = np.rint(market_price_micros[:, None] * 2.0 ** (power / PER_DOUBLING))
+    return np.where(inside, prices, -1).astype(np.int64)

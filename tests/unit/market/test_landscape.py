@@ -19,7 +19,7 @@ from gaelp_sim.market.landscape import (
     bucket_edges,
     bucket_middles,
     kaplan_meier,
-    price_at,
+    prices_at,
     prices_to_beat,
     quantile_bucket,
     watch,
@@ -32,7 +32,7 @@ PRICE = np.array([1_000_000])
 def _counts(luck: np.random.Generator, n: int, *, told: bool = True) -> tuple[np.ndarray, float]:
     """A lognormal market seen through bids at a few levels; the true median in micros."""
     place = luck.normal(BUCKETS / 2 + 1.0, 3.0, n)
-    bid = luck.choice([12, 14, 16, 18, 22, 26], n)
+    bid = BUCKETS // 2 + luck.choice([-4, -2, 0, 2, 6, 10], n)
     counts = np.zeros((BUCKETS, 4), dtype=np.int64)
     won = place < bid
     if told:
@@ -61,7 +61,8 @@ def test_kaplan_meier_is_unbiased_and_its_interval_covers() -> None:
     for _ in range(400):
         counts, truth = _counts(luck, 500)
         curve = kaplan_meier(counts[:, EXACT], counts[:, ABOVE])
-        median, low, high = (price_at(1_000_000, quantile_bucket(c, 0.5)) for c in (curve.above, curve.low, curve.high))
+        places = [quantile_bucket(c, 0.5) for c in (curve.above, curve.low, curve.high)]
+        median, low, high = prices_at(PRICE, np.array([places]))[0]
         medians.append(median)
         covered += low <= truth <= high
     assert np.mean(medians) == pytest.approx(truth, rel=0.01)
@@ -83,9 +84,9 @@ def test_the_lognormal_is_recovered_from_censored_bids(told: bool) -> None:
 
 def test_nothing_is_fitted_where_nothing_is_known() -> None:
     counts = np.zeros((BUCKETS, 4), dtype=np.int64)
-    counts[16, ABOVE] = 50
+    counts[BUCKETS // 2, ABOVE] = 50
     assert fit_lognormal(counts).mean_se == 0.0
-    assert price_at(1_000_000, quantile_bucket(kaplan_meier(counts[:, EXACT], counts[:, ABOVE]).above, 0.5)) == -1
+    assert np.isnan(quantile_bucket(kaplan_meier(counts[:, EXACT], counts[:, ABOVE]).above, 0.5))
 
 
 @pytest.mark.parametrize("mechanism", list(Mechanism))
@@ -122,10 +123,30 @@ def test_what_is_seen_of_an_auction_depends_on_its_end() -> None:
 
     half, same, twice = 500_000, 1_000_000, 2_000_000
     middle = BUCKETS // 2
-    assert kinds(Sale(Mechanism.SECOND_PRICE), twice, half) == {EXACT: middle - 4, TRUE: middle - 4}
-    assert kinds(Sale(Mechanism.SECOND_PRICE), half, same) == {ABOVE: middle - 4, TRUE: middle}
-    assert kinds(Sale(Mechanism.FIRST_PRICE), twice, half) == {BELOW: middle + 4, TRUE: middle - 4}
-    assert kinds(Sale(Mechanism.FIRST_PRICE), half, twice) == {ABOVE: middle - 4, TRUE: middle + 4}
-    assert kinds(Sale(Mechanism.FIRST_PRICE, tells_min_to_win=True), half, twice) == {EXACT: middle + 4, TRUE: middle + 4}
+    assert kinds(Sale(Mechanism.SECOND_PRICE), twice, half) == {EXACT: middle - PER_DOUBLING, TRUE: middle - PER_DOUBLING}
+    assert kinds(Sale(Mechanism.SECOND_PRICE), half, same) == {ABOVE: middle - PER_DOUBLING, TRUE: middle}
+    assert kinds(Sale(Mechanism.FIRST_PRICE), twice, half) == {BELOW: middle + PER_DOUBLING, TRUE: middle - PER_DOUBLING}
+    assert kinds(Sale(Mechanism.FIRST_PRICE), half, twice) == {ABOVE: middle - PER_DOUBLING, TRUE: middle + PER_DOUBLING}
+    told = Sale(Mechanism.FIRST_PRICE, tells_min_to_win=True)
+    assert kinds(told, half, twice) == {EXACT: middle + PER_DOUBLING, TRUE: middle + PER_DOUBLING}
     assert kinds(Sale(Mechanism.SECOND_PRICE), 0, same) == {TRUE: middle}, "who stays out learns nothing"
     assert NONE == -1
+
+
+def test_the_flagships_own_estimates_are_near_the_truth() -> None:
+    """Where quality ranks and creatives are explored together with bids, too: by signal, whole days, four worlds."""
+    from gaelp_sim.scenario.loading import load_scenario
+    from gaelp_sim.world.intelligence import KAPLAN_MEIER
+    from tests.worlds.scenarios import whole_run
+
+    sets = ["population.people=3000", "days=12", "worlds=4", "us.policy.pacing=none", "log=wins"]
+    run = whole_run(load_scenario("parental_controls", sets))
+    known, true = run["price_landscape"], run["truth_price"]
+    columns = [true[name].tolist() for name in ("world_id", "signal", "hour_of_day", "q50_micros")]
+    truth = {tuple(key): median for *key, median in zip(*columns, strict=True)}
+    whole = np.flatnonzero((known["hour_of_day"] == NONE) & (known["method"] == KAPLAN_MEIER) & (known["q50_micros"] > 0))
+    errors = [
+        known["q50_micros"][i] / truth[known["world_id"][i], known["signal"][i], known["hour_of_day"][i]] - 1 for i in whole
+    ]
+    assert len(errors) > 40
+    assert abs(np.mean(errors)) < 0.015 and np.abs(errors).max() < 0.2
