@@ -7,9 +7,9 @@ from collections import defaultdict
 import pytest
 
 from gaelp_sim.events import NONE
+from tests.worlds import test_invariants
 from tests.worlds.comparison import Comparison, compare
 from tests.worlds.scenarios import random_scenario, whole_run
-from tests.worlds.test_invariants import test_no_budget_is_exceeded_by_a_micro
 
 CAMPAIGN_SCENARIOS = 1_000
 RANDOM_WORLDS = 10_000
@@ -40,7 +40,7 @@ def test_no_budget_is_exceeded_in_ten_thousand_worlds(first: int) -> None:
     for seed in range(FIRST + first, FIRST + first + 500):
         scenario = random_scenario(seed)
         run = whole_run(scenario)
-        test_no_budget_is_exceeded_by_a_micro((scenario, run))
+        test_invariants.test_no_budget_is_exceeded_by_a_micro((scenario, run))
         bound += int((run["budget_day"]["exhausted_s"] != NONE).sum())
     assert bound > 500
 
