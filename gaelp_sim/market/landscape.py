@@ -173,6 +173,20 @@ def kaplan_meier(exact: Ints, above: Ints) -> Survival:
 
 
 @compiled
+def above_market(counts: Floats) -> Floats:
+    """Kaplan-Meier's probability that the price to beat is above the market's, (worlds,); counts: (worlds, BUCKETS, 2)."""
+    found = np.ones(len(counts))
+    for world in range(len(counts)):
+        at_risk = counts[world].sum()
+        for bucket in range(BUCKETS // 2):
+            at_risk -= counts[world, bucket, ABOVE]
+            if at_risk > 0.0:
+                found[world] *= 1.0 - min(counts[world, bucket, EXACT] / at_risk, 1.0)
+            at_risk -= counts[world, bucket, EXACT]
+    return found
+
+
+@compiled
 def quantile_bucket(above: Floats, share: float) -> float:
     """Where a survival curve falls to 1 - share, in buckets from the first one's lower edge; NaN where it never does.
 

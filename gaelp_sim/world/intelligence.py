@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from gaelp_sim.market.landscape import (
     BUCKETS,
     EXACT,
     TRUE,
+    above_market,
     estimated_places,
     prices_at,
     true_places,
@@ -75,7 +76,7 @@ class Intelligence:
         and where prices are never seen.
         """
         seen = self.recent.sum(axis=(1, 2))
-        change = _above_market(self.recent) - _above_market(self.usual)
+        change = above_market(self.recent) - above_market(self.usual.astype(np.float64))
         return np.clip(0.5 + change * seen / (seen + PRIOR), 0.0, 1.0)
 
     def rows(self, worlds: Ints) -> dict[str, Table]:
@@ -111,15 +112,6 @@ class Intelligence:
         """Take up a state given by `arrays`."""
         self.counts, self.recent = arrays["prices.counts"].copy(), arrays["prices.recent"].copy()
         self.usual = arrays["prices.usual"].copy()
-
-
-def _above_market(counts: NDArray[Any]) -> Floats:
-    """(worlds,): Kaplan-Meier's probability of a price above the market's; counts: (worlds, BUCKETS, 2)."""
-    exact, above = counts[..., EXACT], counts[..., ABOVE]
-    at_risk = np.cumsum((exact + above)[:, ::-1], axis=1)[:, ::-1] - above
-    hazard = np.where(at_risk > 0, exact / np.maximum(at_risk, 1e-12), 0.0)
-    survival: Floats = np.prod(1.0 - np.minimum(hazard[:, : BUCKETS // 2], 1.0), axis=1)
-    return survival
 
 
 _QUARTILES = ("q25_micros", "q50_micros", "q75_micros")

@@ -16,6 +16,7 @@ from gaelp_sim.market.landscape import (
     TRUE,
     Places,
     Watched,
+    above_market,
     bucket_edges,
     bucket_middles,
     kaplan_meier,
@@ -150,3 +151,13 @@ def test_the_flagships_own_estimates_are_near_the_truth() -> None:
     ]
     assert len(errors) > 40
     assert abs(np.mean(errors)) < 0.015 and np.abs(errors).max() < 0.2
+
+
+def test_the_share_above_the_market_is_kaplan_meiers() -> None:
+    luck = np.random.default_rng(5)
+    for _ in range(20):
+        counts, _ = _counts(luck, 200)
+        curve = kaplan_meier(counts[:, EXACT], counts[:, ABOVE])
+        found = above_market(counts[None, :, : ABOVE + 1].astype(float))
+        assert found[0] == pytest.approx(curve.above[BUCKETS // 2 - 1])
+    assert above_market(np.zeros((1, BUCKETS, 2)))[0] == 1.0
