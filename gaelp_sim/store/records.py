@@ -52,6 +52,8 @@ class RunRecord:
     """What its rivals had learned when it began, where that came from another run: text of `world/opponents.py`"""
     rival_bidders: str = "[]"
     """Bidders from outside in rivals' seats: JSON list of [rival's name, module:Class]"""
+    incremental: int = 0
+    """1 where the same worlds are also simulated without our ads, for the incremental CAC"""
     summary: str = "{}"
 
 

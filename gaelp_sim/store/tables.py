@@ -36,7 +36,7 @@ _RUN_COLUMNS = """
     days:int worlds:int cells:int log:text policy:text currency:text start_s:big start_hour:int end_hour:int
     hours_done:int parent_run_key:int root_run_key:int status:text engine_version:text python_version:text
     numpy_version:text numba_version:text torch_version:text cpu_features:text created_at:text finished_at:text
-    writer_pid:int writer_host:text writer_token:text opponents:text rival_bidders:text summary:text
+    writer_pid:int writer_host:text writer_token:text opponents:text rival_bidders:text incremental:int summary:text
 """
 
 

@@ -87,10 +87,9 @@ def run(request: RunRequest, on_progress: OnProgress = ignore) -> RunSummary:
         executor = executor_of(task, request.workers)
         try:
             begun = store.begin_run(record, model_of(scenario, record.seed).names())
-            without_ads = partial(sales_without_ads, task, record.end_hour, request.workers)
             writing = Writing(
                 store, begun, scenario, executor, Tally(), on_progress, began_s,
-                without_ads if request.incremental else None,
+                _without_ads(store, begun, scenario, request.workers),
             )
             with _resumable(store, begun):
                 return _write(writing, begun.start_hour)
@@ -129,7 +128,10 @@ def resume(db_url: str, run_ref: str, workers: int = 1, on_progress: OnProgress 
             with _resumable(store, record):
                 executor.advance(done)
                 executor.ask("recall", *_stored_touches(store, record, from_hour, done))
-                writing = Writing(store, record, scenario, executor, _stored_tally(store, record), on_progress, began_s)
+                writing = Writing(
+                    store, record, scenario, executor, _stored_tally(store, record), on_progress, began_s,
+                    _without_ads(store, record, scenario, workers),
+                )
                 return _write(writing, done)
         finally:
             executor.close()
@@ -152,6 +154,14 @@ def _task(record: RunRecord, scenario: Scenario, start_hour: int, state: State |
     return Task(
         scenario, record.seed, record.policy, Place(range(0), range(0)), start_hour, state, record.opponents, bidders
     )
+
+
+def _without_ads(store: Store, record: RunRecord, scenario: Scenario, workers: int) -> Callable[[], int] | None:
+    """Counts the sales of the same worlds without our ads from the run's beginning, where the run asks for them."""
+    if not record.incremental:
+        return None
+    state, hour = _state_before(store, record, record.start_hour)
+    return partial(sales_without_ads, _task(record, scenario, hour, state), record.end_hour, workers)
 
 
 def _opponents(request: RunRequest, scenario: Scenario, parent: RunRecord | None) -> str:
@@ -181,7 +191,8 @@ def _record(request: RunRequest, scenario: Scenario, policy: str, parent: RunRec
         parent_run_key=parent.run_key if parent else -1, root_run_key=parent.root_run_key if parent else -1,
         engine_version=__version__, python_version=platform.python_version(), numpy_version=np.__version__,
         numba_version=numba_version(), torch_version="", cpu_features=cpu_features(),
-        opponents=_opponents(request, scenario, parent), rival_bidders=_bidders(request, parent),
+        incremental=int(request.incremental), opponents=_opponents(request, scenario, parent),
+        rival_bidders=_bidders(request, parent),
     )
 
 

@@ -33,7 +33,7 @@ _RUN = (
     "hours_done:int parent_run_key:int root_run_key:int status:text engine_version:text python_version:text "
     "numpy_version:text numba_version:text torch_version:text cpu_features:text created_at:text finished_at:text "
     "writer_pid:int writer_host:text writer_token:text opponents:text rival_bidders:text "
-    "summary:text"
+    "incremental:int summary:text"
 )
 
 # key columns (after run_key) | value columns

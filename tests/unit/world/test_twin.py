@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gaelp_sim.errors import InterruptedRunError
 from gaelp_sim.scenario.loading import load_scenario
-from gaelp_sim.world.simulate import RunRequest, RunSummary, run
+from gaelp_sim.world.simulate import Progress, RunRequest, RunSummary, resume, run
 from gaelp_sim.world.tally import Tally
 
 SETTINGS = ["population.people=1500", "days=10"]
@@ -39,3 +40,19 @@ def test_ads_that_bring_nothing_have_no_price() -> None:
     tally = Tally(conversions=3, spend_micros=5_000_000)
     assert [tally.cac_incremental_usd(organic) for organic in (None, 3, 4)] == [None] * 3
     assert tally.cac_incremental_usd(1) == 2.5
+
+
+def test_an_interrupted_run_knows_its_incremental_cac_once_resumed(tmp_path: Path) -> None:
+    """The wish is stored with the run."""
+    whole = summary(tmp_path, "whole", incremental=True)
+    url, scenario = f"sqlite:///{tmp_path}/cut.db", load_scenario("parental_controls", SETTINGS)
+
+    def stop(progress: Progress) -> None:
+        if progress.hours_done >= 48:
+            raise KeyboardInterrupt
+
+    with pytest.raises(InterruptedRunError):
+        run(RunRequest(scenario, url, incremental=True), stop)
+    resumed = resume(url, "@last")
+    assert resumed.conversions_without_ads == whole.conversions_without_ads is not None
+    assert resumed.cac_incremental_usd == whole.cac_incremental_usd
