@@ -140,7 +140,8 @@ class Population(Part):
     """Organic visits to our site; they cost nothing and change no level."""
     opportunities_per_hour_max: Annotated[int, Field(ge=1, le=4)] = 1
     user_model: ClassPath | None = None
-    """module:Class of a RecSim user model that decides clicks in place of the channels' click rates. Its code is run."""
+    """module:Class of a RecSim user model that decides clicks in place of the channels' click rates. Its code is
+    run, so a file may not name it: `--set` does."""
 
 
 class SeasonEvent(Part):

@@ -11,7 +11,8 @@ from pathlib import Path
 from tests.source_tree import PLACES, ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-ADDRESSES = re.compile(r"pypi\.org|pythonhosted|deb\.debian|registry\.npmjs|conda\.anaconda")
+ADDRESSES = re.compile(r"[\w.-]*(?:pypi|pythonhosted|debian|npmjs|anaconda)\.(?:org|com)")
+"""Hosts of the registries, whatever stands before their names."""
 
 
 def _packages_on_disk() -> set[str]:
@@ -51,6 +52,8 @@ def test_no_registry_is_named() -> None:
     files = [*ROOT.glob("*.*"), ROOT / "Makefile", ROOT / ".ci" / "run"]
     texts = {path.name: path.read_text(encoding="utf-8", errors="ignore") for path in files if path.is_file()}
     assert [name for name, text in texts.items() if ADDRESSES.search(text)] == []
+    hosts = [".".join(parts) for parts in (("pypi", "org"), ("deb", "debian", "org"), ("registry", "npmjs", "org"))]
+    assert all(ADDRESSES.search(f"https://{host}/") for host in hosts), "the pattern would find them"
 
 
 def _plain(name: str) -> str:
