@@ -70,7 +70,7 @@ $(VENV)/core.stamp: $(DECLARED) | $(BIN)/pip
 	@touch $@
 
 $(VENV)/all.stamp: $(DECLARED) | $(BIN)/pip
-	$(INSTALL) -e '.[postgres]'
+	$(INSTALL) -e '.[postgres,logs]'
 	@touch $@ $(VENV)/core.stamp
 
 $(VENV)/test.stamp: $(DECLARED) | $(BIN)/pip

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -22,6 +23,11 @@ R = TypeVar("R")
 
 _PACKAGE = Path(__file__).parent
 _FRONT = "compiled-"
+LEAVES = frozenset({
+    "analyse", "attribution", "calibrate", "cli", "env", "evaluate", "learn", "migrations", "planning", "report",
+    "scenarios", "store",
+})
+"""Rooms that no compiled loop of another room reads from: a change there leaves the others' machine code as it is."""
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
@@ -54,21 +60,31 @@ class _Once(event.Listener):
 
 def _made(function: Callable[P, R], options: dict[str, Any]) -> Callable[P, R]:
     settings: Any = config
-    before, settings.CACHE_DIR = settings.CACHE_DIR, _CACHE or settings.CACHE_DIR
+    folder = _cache_folder(_leaf_of(function.__module__))
+    before, settings.CACHE_DIR = settings.CACHE_DIR, folder or settings.CACHE_DIR
     try:
-        made: Callable[P, R] = njit(cache=bool(_CACHE), error_model="numpy", **options)(function)
+        made: Callable[P, R] = njit(cache=bool(folder), error_model="numpy", **options)(function)
     finally:
         settings.CACHE_DIR = before
     return made
 
 
-def _cache_folder() -> str:
-    """Where machine code is kept: a folder for exactly these sources; empty where nothing can be written.
+def _leaf_of(module: str) -> str:
+    """The leaf that a module stands in; empty for all others."""
+    room = module.removeprefix(_PACKAGE.name + ".").partition(".")[0]
+    return room if room in LEAVES else ""
 
-    numba looks only at the file of the function itself, but what is woven in comes from other files too.
+
+@cache
+def _cache_folder(leaf: str) -> str:
+    """Where machine code is kept: a folder for exactly the sources it can come from; empty where nothing can be written.
+
+    numba looks only at the file of the function itself, but what is woven in comes from other files too: from any room
+    but the leaves, or from all of them for the functions of a leaf.
     """
-    stamps = sorted((str(path.relative_to(_PACKAGE)), *_stamp(path)) for path in _PACKAGE.rglob("*.py"))
-    name = _FRONT + hashlib.sha256(repr(stamps).encode()).hexdigest()[:16]
+    stamps = sorted((str(path.relative_to(_PACKAGE)), *_stamp(path)) for path in _sources(leaf))
+    front = f"{_FRONT}{leaf or 'world'}-"
+    name = front + hashlib.sha256(repr(stamps).encode()).hexdigest()[:16]
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gaelp-sim"
     for parent in (_PACKAGE / "__pycache__", home):
         folder = parent / name
@@ -78,16 +94,21 @@ def _cache_folder() -> str:
             folder.mkdir(parents=True)
         except OSError:
             continue
-        for older in parent.glob(_FRONT + "*"):
+        for older in parent.glob(front + "*"):
             if older != folder:
                 shutil.rmtree(older, ignore_errors=True)
         return str(folder)
     return ""
 
 
+def _sources(leaf: str) -> Iterator[Path]:
+    yield from _PACKAGE.glob("*.py")
+    for room in _PACKAGE.iterdir():
+        if room.is_dir() and (leaf or room.name not in LEAVES):
+            yield from room.rglob("*.py")
+
+
 def _stamp(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_mtime_ns, status.st_size
 
-
-_CACHE = _cache_folder()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from gaelp_sim.compiled import LEAVES
 from tests.source_tree import Source, package_sources
 
 GROUND = ("", "errors", "units", "compiled", "draws", "events")
@@ -55,6 +56,14 @@ def _offences(source: Source) -> Iterator[str]:
 def test_imports_point_down(source: Source) -> None:
     """A file imports only rooms on lower floors, or its own."""
     assert not list(_offences(source)), "move the noun down to events.py, or wire the two in world/"
+
+
+@pytest.mark.parametrize("source", package_sources(), ids=lambda source: source.path)
+def test_compiled_loops_read_from_no_leaf(source: Source) -> None:
+    """Machine code of one room is kept while a leaf changes: so nothing in a leaf may be woven into it."""
+    home, targets = _room(source.module), [target for target, _ in _imports(source.tree)]
+    if home not in LEAVES and any(target.startswith("gaelp_sim.compiled") for target in targets):
+        assert not [target for target in targets if target.startswith("gaelp_sim.") and _room(target) in LEAVES]
 
 
 def test_every_room_has_a_floor() -> None:

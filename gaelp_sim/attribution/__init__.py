@@ -1,0 +1,1 @@
+"""Touches to credit, credit to reward."""

@@ -1,0 +1,1 @@
+"""Published statistics and log files to scenario parameters."""
