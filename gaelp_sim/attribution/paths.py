@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gaelp_sim.events import Floats, Ints
+from gaelp_sim.events import Column, Floats, Ints
 
 
 @dataclass(frozen=True)
 class Paths:
     """n paths of touches in time order; path i holds touches `starts[i]` to `starts[i + 1]`, at least one.
 
-    A path may stand for many equal ones: it was walked `sales[i]` times with a sale at its end and `nulls[i]` times without.
+    A path may stand for many equal ones: walked `sales[i]` times with a sale at its end and `nulls[i]` times without.
     """
 
     starts: Ints
@@ -44,13 +44,13 @@ class Paths:
         """Sales of all paths together: what the credits of a model sum to."""
         return float(self.sales.sum())
 
-    def per_touch(self, values: Floats) -> Floats:
+    def per_touch(self, values: Column) -> Column:
         """One value a path, repeated for each of its touches."""
         return np.repeat(values, self.lengths)
 
     def by_channel(self, per_touch: Floats) -> Floats:
         """(channels,): values per touch summed by channel."""
-        return np.bincount(self.channel, weights=per_touch, minlength=self.channels)
+        return np.bincount(self.channel, weights=per_touch, minlength=self.channels).astype(np.float64)
 
 
 def paths_from_texts(rows: Iterable[tuple[str, float, float]]) -> tuple[Paths, list[str]]:

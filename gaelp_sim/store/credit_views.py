@@ -139,22 +139,35 @@ _IDENTITY_QUALITY = View(
 )
 
 _TOUCH_OF_CREDIT = ("JOIN @touchpoint AS p ON p.run_key = t.run_key AND p.world_id = t.world_id"
-                    " AND p.person_id = t.person_id AND p.occurred_s = t.occurred_s AND p.touch_slot = t.touch_slot")
+                    " AND p.person_id = t.{person} AND p.occurred_s = t.occurred_s AND p.touch_slot = t.touch_slot")
 _SALE_OF_CREDIT = ("JOIN @conversion AS c ON c.run_key = t.run_key AND c.world_id = t.world_id"
                    " AND c.person_id = t.person_id AND c.decided_s = t.decided_s")
+_MODEL = plain("model", "attribution model, with the settings that are not the default")
+
+_ATTRIBUTIONS = View(
+    "attributions", "attributions of the run's sales: the model and what it was told",
+    columns(
+        RUN_ID, _MODEL,
+        plain("rule", "the model alone"),
+        plain("settings", "all settings, JSON"),
+        plain("sales", "our sales that were attributed"),
+        plain("untouched", "of them those that no touch lies before"),
+    ),
+    run_of("attribution_settings"),
+)
 
 _CREDIT = View(
     "credit", "share of each sale that a model gives to each touch",
     columns(
-        RUN_ID,
-        plain("model", "attribution model"),
-        WORLD, PERSON,
+        RUN_ID, _MODEL, WORLD, PERSON,
         plain("order_id", "order credited", "c.order_id"),
         moment("decided", "when the person decided"),
         moment("reported", "when the sale was reported", "c.reported_s"),
         moment("touched", "when the touch happened", "t.occurred_s"),
         plain("touch_slot", "order among touches of the same second"),
+        plain("touch_person_id", "person touched: another one where identity resolution took two for one user"),
         coded("kind", "kind of touch", TOUCH_KINDS, "p.kind"),
+        named("advertiser", "whose touch it was", "advertiser", "p.advertiser"),
         named("channel", "channel of the touch", "channel", "p.channel"),
         named("campaign", "campaign of the touch", "campaign", "p.campaign"),
         named("creative", "creative of the touch", "creative", "p.creative"),
@@ -162,43 +175,79 @@ _CREDIT = View(
         plain("credited_usd", "that share of the sale's value, units of the scenario's currency",
               "t.share * c.value_micros / 1000000"),
     ),
-    f"{run_of('credit')} {_TOUCH_OF_CREDIT} {_SALE_OF_CREDIT}",
+    f"{run_of('credit')} {_TOUCH_OF_CREDIT.format(person='touch_person_id')} {_SALE_OF_CREDIT}",
 )
 
-_ATTRIBUTION = View(
-    "attribution", "sales and value credited to each channel by each model, against its spend",
-    columns(
-        GROUPED_RUN_ID,
-        plain("model", "attribution model"),
-        named("channel", "channel", "channel"),
-        plain("conversions", "sales credited, fractional"),
-        plain("value_usd", "value credited, units of the scenario's currency"),
-        money("spend", "what the channel cost us in the run"),
-        plain("cac_usd", "spend per credited sale; NULL without one",
-              "CAST(t.spend_micros AS DOUBLE PRECISION) / 1000000 / NULLIF(t.conversions, 0)"),
-        plain("roas", "value credited per unit spent; NULL without spend",
-              "t.value_usd * 1000000 / NULLIF(t.spend_micros, 0)"),
-    ),
-    f"""
-    FROM (
-      SELECT u.run_id, u.run_key, u.model, u.channel, SUM(u.share) AS conversions, SUM(u.value_usd) AS value_usd,
-        CAST(SUM(u.spend_micros) AS BIGINT) AS spend_micros
-      FROM (
-        SELECT r.run_id, r.run_key, t.model, p.channel, t.share, t.share * c.value_micros / 1000000 AS value_usd,
-          0 AS spend_micros
-        {run_of('credit')} {_TOUCH_OF_CREDIT} {_SALE_OF_CREDIT}
-        UNION ALL
-        SELECT m.run_id, m.run_key, m.model, s.channel, 0.0, 0.0, s.spend_micros
+
+def _credited_by(name: str, meaning: str, columns_of: dict[str, str]) -> View:
+    """Credit summed by columns {name: meaning} of `credit_sum`, against what was spent there.
+
+    The CROSS JOIN keeps SQLite from walking the ledgers of all runs for the sake of one.
+    """
+    keys = ", ".join(f"u.{column}" for column in columns_of)
+    spent = [column for column in columns_of if column != "advertiser"]
+    listed = ", ".join(f"l.{column}" for column in spent)
+    credits = ", ".join(f"t.{column}" for column in columns_of)
+    spends = ", ".join("0" if column == "advertiser" else f"s.{column}" for column in columns_of)
+    kinds = {"advertiser": "advertiser", "channel": "channel", "campaign": "campaign"}
+    return View(
+        name, meaning,
+        columns(
+            GROUPED_RUN_ID, _MODEL,
+            [named(column, text, kinds[column]) for column, text in columns_of.items()],
+            plain("conversions", "sales credited, fractional"),
+            plain("value_usd", "value credited, units of the scenario's currency", "t.value_micros / 1000000"),
+            money("spend", "what it cost us in the run"),
+            plain("cac_usd", "spend per credited sale; NULL without one",
+                  "CAST(t.spend_micros AS DOUBLE PRECISION) / 1000000 / NULLIF(t.conversions, 0)"),
+            plain("roas", "value credited per unit spent; NULL without spend",
+                  "t.value_micros / NULLIF(t.spend_micros, 0)"),
+        ),
+        f"""
         FROM (
-          SELECT DISTINCT r.run_id, r.run_key, t.model {run_of('credit')}
-        ) AS m JOIN (
-          SELECT r.run_key, l.channel, CAST(SUM(l.amount_micros) AS BIGINT) AS spend_micros
-          FROM @run AS r JOIN @ledger AS l ON l.run_key = r.run_key GROUP BY r.run_key, l.channel
-        ) AS s ON s.run_key = m.run_key
-      ) AS u
-      GROUP BY u.run_id, u.run_key, u.model, u.channel
-    ) AS t
-    """,
+          SELECT u.run_id, u.run_key, u.model, {keys}, SUM(u.conversions) AS conversions,
+            SUM(u.value_micros) AS value_micros, CAST(SUM(u.spend_micros) AS BIGINT) AS spend_micros
+          FROM (
+            SELECT r.run_id, r.run_key, t.model, {credits}, t.conversions, t.value_micros, 0 AS spend_micros
+            {run_of('credit_sum')}
+            UNION ALL
+            SELECT m.run_id, m.run_key, m.model, {spends}, 0.0, 0.0, s.spend_micros
+            FROM (SELECT DISTINCT r.run_id, r.run_key, t.model {run_of('attribution_settings')}) AS m JOIN (
+              SELECT r.run_key, {listed}, CAST(SUM(l.amount_micros) AS BIGINT) AS spend_micros
+              FROM @run AS r CROSS JOIN @ledger AS l WHERE l.run_key = r.run_key GROUP BY r.run_key, {listed}
+            ) AS s ON s.run_key = m.run_key
+          ) AS u
+          GROUP BY u.run_id, u.run_key, u.model, {keys}
+        ) AS t
+        """,
+    )
+
+
+_ATTRIBUTION = _credited_by(
+    "attribution", "sales and value credited to each channel by each model, against its spend",
+    {"advertiser": "whose touches; NULL for sales without any", "channel": "channel; NULL for sales without any touch"},
+)
+_ATTRIBUTION_CAMPAIGNS = _credited_by(
+    "attribution_campaigns", "sales and value credited to each campaign by each model, against its spend",
+    {"advertiser": "whose touches; NULL for sales without any", "channel": "channel",
+     "campaign": "campaign; NULL for touches of none, such as visits, and for sales without any touch"},
+)
+
+_JOURNEY_REWARDS = View(
+    "journey_rewards", "what a journey of ours pays a learner in the end, by rule of reward and attribution model",
+    columns(
+        RUN_ID, _MODEL,
+        plain("rule", "rule of reward: profit, document, document_signed"),
+        WORLD, PERSON,
+        plain("journey_index", "journey of the person, from 0"),
+        plain("credit", "share of the sale that our touches get; NULL where none was made", "NULLIF(t.credit, -1)"),
+        optional("days", "whole days from first touch to the sale; NULL where none was made"),
+        money("cost", "what the journey's touches cost us"),
+        money("value", "value of the sale; 0 where none was made"),
+        plain("late", "1 if the sale came after the journey had been given up"),
+        money("reward", "what the journey pays in all"),
+    ),
+    run_of("journey_reward"),
 )
 
 _TRUTH_CREDIT = View(
@@ -214,7 +263,7 @@ _TRUTH_CREDIT = View(
         plain("sales_delta", "our sales with the touch, less without it"),
         money("value", "value of the sales that the touch caused"),
     ),
-    f"{run_of('truth_credit')} LEFT {_TOUCH_OF_CREDIT}",
+    f"{run_of('truth_credit')} LEFT {_TOUCH_OF_CREDIT.format(person='person_id')}",
 )
 
 _TRUTH_PEOPLE = View(
@@ -244,5 +293,8 @@ _TRUTH_DEVICES = View(
 )
 
 RUN_VIEWS = (_RUNS, _WORLDS)
-CREDIT_VIEWS = (_ATTRIBUTION, _CREDIT, _ALIASES, _POSSIBLE_ALIASES, _IDENTITY_QUALITY)
+CREDIT_VIEWS = (
+    _ATTRIBUTION, _ATTRIBUTION_CAMPAIGNS, _ATTRIBUTIONS, _CREDIT, _JOURNEY_REWARDS, _ALIASES, _POSSIBLE_ALIASES,
+    _IDENTITY_QUALITY,
+)
 TRUTH_VIEWS = (_TRUTH_PEOPLE, _TRUTH_DEVICES, _TRUTH_CREDIT)

@@ -169,9 +169,21 @@ _LAYOUTS = (
         "trigger_event",
         "world_id:int occurred_s:big person_id:int kind:small | segment_from:small segment_to:small size:double",
     ),
+    _table("attribution_settings", "model:text | rule:text settings:text sales:int untouched:int", replaced=True),
     _table(
         "credit",
-        "model:text world_id:int person_id:int decided_s:big occurred_s:big touch_slot:small | share:double",
+        """model:text world_id:int person_id:int decided_s:big touch_person_id:int occurred_s:big touch_slot:small |
+        share:double""",
+        replaced=True,
+    ),
+    _table(
+        "credit_sum",
+        "model:text advertiser:small channel:small campaign:small | conversions:double value_micros:double", replaced=True,
+    ),
+    _table(
+        "journey_reward",
+        """model:text rule:text world_id:int person_id:int journey_index:int | credit:double days:int cost_micros:big
+        value_micros:big late:small reward_micros:big""",
         replaced=True,
     ),
     _table(
@@ -193,5 +205,7 @@ SIMULATION_TABLES: tuple[str, ...] = (
 )
 """Tables that the simulation writes, in the order of the row hash."""
 
-ANALYSIS_TABLES: tuple[str, ...] = ("credit", "truth_credit", "resolution")
+ANALYSIS_TABLES: tuple[str, ...] = (
+    "attribution_settings", "credit", "credit_sum", "journey_reward", "truth_credit", "resolution",
+)
 """Tables that analyses of a finished run add rows to; outside the row hash and the hash chain."""

@@ -276,6 +276,14 @@ def parse_parameters(pairs: Iterable[str]) -> dict[str, Value]:
     return values
 
 
+def whole_view(view: str, order: str) -> str:
+    """The SELECT of all columns of a named view in an order, for programs that take what people ask for by hand."""
+    from gaelp_sim.store.views import VIEW_COLUMNS
+
+    assert view in VIEW_COLUMNS, view
+    return f"SELECT * FROM {view} ORDER BY {order}"
+
+
 def _time(text: str) -> int:
     if text.lstrip("-").isdigit():
         return int(text)

@@ -125,6 +125,13 @@ class Store:
         """Columns (n,) of a run's rows: int64 or float64 arrays, lists of bytes or text; in key order if `order`."""
         return read_table(self.database, run.run_key, table, selection=Selection(columns, where, order))
 
+    def add_analysis(
+        self, run: RunRecord, tables: Mapping[str, Mapping[str, Any]], *, replacing: Mapping[str, Any]
+    ) -> None:
+        """Write rows of ANALYSIS_TABLES beside a run, all or none; rows of these tables with `replacing` give way."""
+        with self.database.writing() as link:
+            writer.replace_analysis(link, run, tables, replacing)
+
     def checkpoint(self, run: RunRecord, hour: int | None = None) -> Checkpoint | None:
         """The checkpoint of `hour` (default: the newest), or None; most have an empty state."""
         with self.database.reading() as link:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from gaelp_sim.store.columns import NumberColumn, ObjectColumn, Rows
 from gaelp_sim.store.digests import KnownRows, TableSums, chain_link, row_prints, total
 from gaelp_sim.store.encode import insert_rows
 from gaelp_sim.store.engines import Database, Link
-from gaelp_sim.store.layout import LAYOUTS, SIMULATION_TABLES
+from gaelp_sim.store.layout import ANALYSIS_TABLES, LAYOUTS, SIMULATION_TABLES
 from gaelp_sim.store.money import Drawdown, check_books
 from gaelp_sim.store.reader import read_rows
 from gaelp_sim.store.records import CHECKPOINT_COLUMNS, Batch, Checkpoint, RunRecord
@@ -97,6 +98,18 @@ def commit(database: Database, run: RunRecord, position: Position, batch: Batch)
                 insert_rows(link, run.run_key, table)
             _write_checkpoint(link, run, checkpoint)
     return Position(checkpoint.chain_hash, sums, drawdown)
+
+
+def replace_analysis(
+    link: Link, run: RunRecord, tables: Mapping[str, Mapping[str, Any]], replacing: Mapping[str, Any]
+) -> None:
+    """Delete the run's rows whose columns equal `replacing` from each of the tables, then write the new ones."""
+    for name, columns in tables.items():
+        if name not in ANALYSIS_TABLES:
+            raise ValueError(f"{name} is no table of analyses")
+        condition = "".join(f" AND {column} = ?" for column in replacing)
+        link.execute(f"DELETE FROM {name} WHERE run_key = ?{condition}", (run.run_key, *replacing.values()))
+        insert_rows(link, run.run_key, Rows.of(LAYOUTS[name], columns))
 
 
 def _rows_of(batch: Batch) -> dict[str, Rows]:

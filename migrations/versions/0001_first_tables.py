@@ -117,8 +117,19 @@ _TABLES = {
         "world_id:int occurred_s:big person_id:int kind:small | segment_from:small segment_to:small "
         "size:double"
     ),
+    "attribution_settings": (
+        "model:text | rule:text settings:text sales:int untouched:int"
+    ),
     "credit": (
-        "model:text world_id:int person_id:int decided_s:big occurred_s:big touch_slot:small | share:double"
+        "model:text world_id:int person_id:int decided_s:big touch_person_id:int occurred_s:big "
+        "touch_slot:small | share:double"
+    ),
+    "credit_sum": (
+        "model:text advertiser:small channel:small campaign:small | conversions:double value_micros:double"
+    ),
+    "journey_reward": (
+        "model:text rule:text world_id:int person_id:int journey_index:int | credit:double days:int "
+        "cost_micros:big value_micros:big late:small reward_micros:big"
     ),
     "truth_credit": (
         "estimand:text world_id:int person_id:int occurred_s:big touch_slot:small | sales_delta:double "

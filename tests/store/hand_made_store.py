@@ -129,7 +129,22 @@ def _rows(factor: int) -> dict[str, list[Row]]:
             {"occurred_s": at(1), "person_id": 0, "segment_from": 0, "segment_to": 1, "size": 1.0},
             {"occurred_s": at(2), "person_id": -1, "kind": 1, "segment_from": -1, "segment_to": -1, "size": 0.5},
         ],
+    } | _analyses()
+
+
+def _analyses() -> dict[str, list[Row]]:
+    return {
+        "attribution_settings": [
+            {"model": model, "rule": model, "settings": "{}", "sales": 3} for model in ("last", "linear")
+        ],
         "credit": _credits(),
+        "credit_sum": _credit_sums(),
+        "journey_reward": [
+            {"model": "last", "rule": "document", "person_id": 0, "credit": 1.0, "days": 2, "cost_micros": 2_510_000,
+             "value_micros": 180_000_000, "reward_micros": 212_988_000},
+            {"model": "last", "rule": "document", "person_id": 1, "credit": -1.0, "days": -1, "cost_micros": 2_000_000,
+             "reward_micros": -2_000_000},
+        ],
         "truth_credit": [{"estimand": "M", "person_id": 0, "occurred_s": at(0, 10), "sales_delta": 0.25,
                           "value_micros": 45_000_000}],
     }
@@ -289,6 +304,19 @@ def _credits() -> list[Row]:
         for model in ("last", "linear"):
             for second in touched:
                 share = 1 / len(touched) if model == "linear" else float(second == touched[-1])
-                rows.append({"model": model, "person_id": person, "decided_s": decided, "occurred_s": second,
-                             "share": share})
+                rows.append({"model": model, "person_id": person, "decided_s": decided, "touch_person_id": person,
+                             "occurred_s": second, "share": share})
     return rows
+
+
+def _credit_sums() -> list[Row]:
+    channel = {(touch["person_id"], touch["occurred_s"]): touch["channel"] for touch in _touches(1)}
+    sums: dict[tuple[str, int], float] = {}
+    for row in _credits():
+        key = (row["model"], channel[row["person_id"], row["occurred_s"]])
+        sums[key] = sums.get(key, 0.0) + row["share"]
+    return [
+        {"model": model, "advertiser": US, "channel": code, "campaign": code, "conversions": shares,
+         "value_micros": shares * 180_000_000}
+        for (model, code), shares in sums.items()
+    ]

@@ -1,0 +1,82 @@
+"""The doors from the command line into analyses of stored runs; like `library`, each opens on use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gaelp_sim.cli.library import Asked, Record, answered
+from gaelp_sim.units import MICROS_PER_UNIT
+
+
+@dataclass(frozen=True)
+class Attributing:
+    """What `gaelp attribute` was told."""
+
+    models: Sequence[str]
+    reward: str
+    told: dict[str, Any]
+
+
+def attributed(db_url: str, run_ref: str, asked: Attributing) -> Record:
+    """Attribute a run's sales; the credits by channel and campaign, and what was left without a touch."""
+    from gaelp_sim.analyse.attribute import attribute
+    from gaelp_sim.store import Store
+
+    requests = _requests(asked)
+    with Store.open(db_url, must_exist=True) as store:
+        run = store.find_run(run_ref)
+        done = attribute(store, run, requests, asked.reward)
+    labels = [one.request.label for one in done]
+    return {
+        "run_id": run.run_id,
+        "models": [
+            {"model": one.request.label, "sales": one.found.count, "untouched": len(one.found.untouched)}
+            | ({"reward_usd": one.reward_micros / MICROS_PER_UNIT} if asked.reward else {})
+            for one in done
+        ],
+        "channels": _table(db_url, run.run_id, "attribution", labels),
+        "campaigns": _table(db_url, run.run_id, "attribution_campaigns", labels),
+    }
+
+
+def _requests(asked: Attributing) -> list[Any]:
+    from gaelp_sim.analyse.attribute import Request
+    from gaelp_sim.analyse.touch_paths import Window
+    from gaelp_sim.attribution.models import MODELS
+
+    told = asked.told
+    window = Window(
+        told["lookback_days"], told["touches"], told["rivals"], told["identity"], told["open_paths"], _second(told["as_of"])
+    )
+    names = [name for model in asked.models for name in (MODELS if model == "all" else [model])]
+    return [
+        Request(name, window, told["by"], told["half_life_days"], told["order"]) for name in dict.fromkeys(names)
+    ]
+
+
+def _second(date: str) -> int | None:
+    """Epoch seconds of a date or time as people write it; None for none."""
+    if not date:
+        return None
+    from gaelp_sim.store.named_queries import parse_parameters
+
+    second = parse_parameters([f"as_of={date}"])["as_of"]
+    assert isinstance(second, int)
+    return second
+
+
+def _table(db_url: str, run_id: str, view: str, labels: Sequence[str]) -> list[Record]:
+    """Rows of one of the views, in the order in which the models were asked for."""
+    order = "model, advertiser IS NULL, advertiser, channel" + (", campaign" if view == "attribution_campaigns" else "")
+    rows = rows_of(db_url, run_id, view, order)
+    return [row for label in labels for row in rows if row["model"] == label]
+
+
+def rows_of(db_url: str, run_id: str, view: str, order: str) -> list[Record]:
+    """All rows of a named view of one run."""
+    from gaelp_sim.store.named_queries import whole_view
+
+    found = answered(db_url, whole_view(view, order), Asked(run_id, False, (), limit=10_000_000, timeout_s=600.0))
+    return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
