@@ -131,3 +131,32 @@ def _bar(settings: Settings, *, watch: bool) -> Iterator[OnProgress]:
                 days.show(figures)
 
         yield show
+
+
+@contextmanager
+def sharing(settings: Settings, doing: str) -> Iterator[Callable[[float], None]]:
+    """A function to call with the share of some long work that is done, 0 to 1."""
+    if settings.quiet:
+        yield lambda share: None
+    elif sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn(doing), BarColumn(), TaskProgressColumn(), TextColumn("ETA"), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True, no_color=settings.no_color), transient=True) as progress:
+            task = progress.add_task(doing, total=1.0)
+            yield lambda share: progress.update(task, completed=share)
+    else:
+        yield _ShareLines(doing).show
+
+
+class _ShareLines:
+    """Prints the share done every few seconds."""
+
+    def __init__(self, doing: str) -> None:
+        self._doing, self._next_s = doing, time.monotonic() + PLAIN_INTERVAL_S
+
+    def show(self, share: float) -> None:
+        if time.monotonic() >= self._next_s:
+            self._next_s = time.monotonic() + PLAIN_INTERVAL_S
+            click.echo(f"{self._doing}: {share:.0%}", err=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +65,60 @@ def _second(date: str) -> int | None:
     second = parse_parameters([f"as_of={date}"])["as_of"]
     assert isinstance(second, int)
     return second
+
+
+@dataclass(frozen=True)
+class Withholding:
+    """What `gaelp incrementality` was told."""
+
+    by: str
+    estimands: tuple[str, ...]
+    touches: int
+    run_out_days: int
+
+
+def incremental(db_url: str, run_ref: str, asked: Withholding, on_step: Callable[[float], None]) -> Record:
+    """Withhold ads of a run; what they caused, and by channel how far each kept attribution is from it."""
+    from gaelp_sim.analyse.credit_errors import grades
+    from gaelp_sim.analyse.incrementality import Request, gaps, incrementality
+    from gaelp_sim.store import Store
+
+    with Store.open(db_url, must_exist=True) as store:
+        run = store.find_run(run_ref)
+        found = incrementality(store, run, Request(asked.by, asked.estimands, asked.touches, asked.run_out_days), on_step)
+        models = [str(name) for name in store.read(run, "attribution_settings", columns=("model",))["model"]]
+        graded = grades(store, run, models, found.effects) if asked.by == "channel" else []
+    record: Record = {
+        "run_id": run.run_id, "sales": found.sales, "touches_tried": len(found.per_touch.get("world_id", ())),
+        "effects": _effects(db_url, run.run_id, asked),
+        "channels": rows_of(db_url, run.run_id, "attribution_truth", "model, channel IS NULL, channel") if graded else [],
+        "models": rows_of(db_url, run.run_id, "attribution_errors", "mae") if graded else [],
+    }
+    record["market_less_world"] = [
+        {"effect_of": effect.by, "name": effect.name, "sales_delta": gap.value, "low": gap.low, "high": gap.high}
+        for effect, gap in gaps(found.effects)
+    ]
+    return record | {"remarks": _remarks(record, asked)}
+
+
+def _effects(db_url: str, run_id: str, asked: Withholding) -> list[Record]:
+    order = "estimand, effect_of <> 'all', effect_of, channel, campaign"
+    rows = rows_of(db_url, run_id, "incrementality", order)
+    return [row for row in rows if row["effect_of"] in ("all", asked.by) and row["estimand"] in asked.estimands]
+
+
+def _remarks(record: Record, asked: Withholding) -> list[str]:
+    remarks = []
+    for row in record["effects"]:
+        if row["effect_of"] == "all":
+            left = record["sales"] - row["sales_delta"]
+            remarks.append(f"{row['estimand']}: {left:,.0f} of {record['sales']:,} sales of ours need no ad of ours")
+    for row in record["market_less_world"]:
+        low, high = row["low"], row["high"]
+        remarks.append(f"M - W, {row['name']}: {row['sales_delta']:+,.0f} sales ({low:+,.1f} to {high:+,.1f})")
+    if not record["models"] and asked.by == "channel":
+        remarks.append("no attribution is kept beside this run; next: gaelp attribute, then this again to grade models")
+    return remarks
 
 
 def _table(db_url: str, run_id: str, view: str, labels: Sequence[str]) -> list[Record]:

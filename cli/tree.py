@@ -15,6 +15,9 @@ COMMANDS = {
     "replay": Lazy("gaelp_sim.cli.replay:replay", "Simulate a stored run's world again, same luck."),
     "journey": Lazy("gaelp_sim.cli.journey:journey", "Print one person's journey, touch by touch."),
     "attribute": Lazy("gaelp_sim.cli.attribute:attribute", "Credit a run's sales to touches, channels and campaigns."),
+    "incrementality": Lazy(
+        "gaelp_sim.cli.incrementality:incrementality", "Measure what our ads truly caused, by withholding them."
+    ),
     "runs": Lazy("gaelp_sim.cli.runs:runs", "List, show, compare and delete stored runs."),
     "rivals": Lazy("gaelp_sim.cli.rivals:rivals", "Show and export what rivals have learned."),
     "scenarios": Lazy("gaelp_sim.cli.scenarios:scenarios", "List, show, check and start scenario files."),

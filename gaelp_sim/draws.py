@@ -58,6 +58,10 @@ class Purpose(IntEnum):
     MARKET_DAY = 20
     """A world's day: words for the day's noise of prices, and the steps of the walks of prices and of volume."""
     CREATIVE_PICK = 21
+    TOUCH_SAMPLE = 27
+    """Which touches are tried one by one for what they brought about."""
+    RESAMPLE = 28
+    """Clusters drawn again with replacement, for intervals."""
 
 
 class Who(NamedTuple):

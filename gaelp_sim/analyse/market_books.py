@@ -77,7 +77,7 @@ def market_of(lab: Lab, n: int, top: int) -> Market:
     channel = (other.ties % len(sales)).astype(np.int16)
     clicks = np.stack([uniform(words) < CLICKED for words in (drawn.clicks, other.clicks, other.ties)])
     bids = drawn.values * top // UNIT if top < UNIT else drawn.values.copy()
-    this = Round(np.zeros(n, dtype=np.int64), np.arange(n), clicks, ~clicks)
+    this = Round(np.zeros(n, dtype=np.int64), np.arange(n), clicks, ~clicks, np.zeros(n, dtype=np.bool_))
     return Market(Rules.of_sales(sales), Offers(bids, quality, channel, drawn.ties), this)
 
 
@@ -91,7 +91,7 @@ def _rows_of(market: Market, rows: slice) -> Market:
         ),
         Round(
             this.unit[rows].copy(), this.second[rows].copy(), np.ascontiguousarray(this.clicks_us[:, rows]),
-            np.ascontiguousarray(this.clicks_rival[:, rows]),
+            np.ascontiguousarray(this.clicks_rival[:, rows]), this.blank[rows].copy(),
         ),
     )
 

@@ -135,7 +135,7 @@ def _hour(stream: Stream, here: slice, sheet: _Sheet, budgets: Budgets) -> Bools
     ours = np.where(takes_part, value * sheet.factor_ppm[world] // PPM, 0)
     nobody, zero = np.zeros((1, n), dtype=bool), np.zeros(n, dtype=np.int64)
     offers = Offers(np.stack([ours, price]), full_quality(2, n), np.zeros(n, dtype=np.int16), np.zeros(n, dtype=np.uint32))
-    sold = clear_within_budgets(budgets, offers, Round(world, zero, nobody, nobody), _RULES)
+    sold = clear_within_budgets(budgets, offers, Round(world, zero, nobody, nobody, nobody[0]), _RULES)
     return np.asarray(sold.winner[0] == US)
 
 

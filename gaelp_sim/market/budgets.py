@@ -94,6 +94,8 @@ class Round(NamedTuple):
     clicks_us: Bools
     """(slots, n): our ad would be clicked there"""
     clicks_rival: Bools
+    blank: Bools
+    """(n,): where we win, our ad is withheld: its place stays blank, unclicked and uncharged"""
 
 
 class Spent(NamedTuple):
@@ -144,8 +146,10 @@ def _charge(spent: Spent, this: Round, i: int, per_click: bool) -> None:
     for slot in range(len(spent.winner)):
         winner = spent.winner[slot, i]
         clicks = this.clicks_us[slot, i] if winner == US else this.clicks_rival[slot, i]
-        spent.clicked[slot, i] = winner != NONE and clicks
-        spent.charge_micros[slot, i] = charge_of(spent.price_micros[slot, i], spent.clicked[slot, i], per_click)
+        withheld = winner == US and this.blank[i]
+        spent.clicked[slot, i] = winner != NONE and clicks and not withheld
+        charge = charge_of(spent.price_micros[slot, i], spent.clicked[slot, i], per_click)
+        spent.charge_micros[slot, i] = 0 if withheld else charge
 
 
 @inlined

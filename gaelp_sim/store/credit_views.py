@@ -138,16 +138,16 @@ _IDENTITY_QUALITY = View(
     """,
 )
 
-_TOUCH_OF_CREDIT = ("JOIN @touchpoint AS p ON p.run_key = t.run_key AND p.world_id = t.world_id"
+TOUCH_OF_CREDIT = ("JOIN @touchpoint AS p ON p.run_key = t.run_key AND p.world_id = t.world_id"
                     " AND p.person_id = t.{person} AND p.occurred_s = t.occurred_s AND p.touch_slot = t.touch_slot")
 _SALE_OF_CREDIT = ("JOIN @conversion AS c ON c.run_key = t.run_key AND c.world_id = t.world_id"
                    " AND c.person_id = t.person_id AND c.decided_s = t.decided_s")
-_MODEL = plain("model", "attribution model, with the settings that are not the default")
+MODEL = plain("model", "attribution model, with the settings that are not the default")
 
 _ATTRIBUTIONS = View(
     "attributions", "attributions of the run's sales: the model and what it was told",
     columns(
-        RUN_ID, _MODEL,
+        RUN_ID, MODEL,
         plain("rule", "the model alone"),
         plain("settings", "all settings, JSON"),
         plain("sales", "our sales that were attributed"),
@@ -159,7 +159,7 @@ _ATTRIBUTIONS = View(
 _CREDIT = View(
     "credit", "share of each sale that a model gives to each touch",
     columns(
-        RUN_ID, _MODEL, WORLD, PERSON,
+        RUN_ID, MODEL, WORLD, PERSON,
         plain("order_id", "order credited", "c.order_id"),
         moment("decided", "when the person decided"),
         moment("reported", "when the sale was reported", "c.reported_s"),
@@ -175,7 +175,7 @@ _CREDIT = View(
         plain("credited_usd", "that share of the sale's value, units of the scenario's currency",
               "t.share * c.value_micros / 1000000"),
     ),
-    f"{run_of('credit')} {_TOUCH_OF_CREDIT.format(person='touch_person_id')} {_SALE_OF_CREDIT}",
+    f"{run_of('credit')} {TOUCH_OF_CREDIT.format(person='touch_person_id')} {_SALE_OF_CREDIT}",
 )
 
 
@@ -193,7 +193,7 @@ def _credited_by(name: str, meaning: str, columns_of: dict[str, str]) -> View:
     return View(
         name, meaning,
         columns(
-            GROUPED_RUN_ID, _MODEL,
+            GROUPED_RUN_ID, MODEL,
             [named(column, text, kinds[column]) for column, text in columns_of.items()],
             plain("conversions", "sales credited, fractional"),
             plain("value_usd", "value credited, units of the scenario's currency", "t.value_micros / 1000000"),
@@ -236,7 +236,7 @@ _ATTRIBUTION_CAMPAIGNS = _credited_by(
 _JOURNEY_REWARDS = View(
     "journey_rewards", "what a journey of ours pays a learner in the end, by rule of reward and attribution model",
     columns(
-        RUN_ID, _MODEL,
+        RUN_ID, MODEL,
         plain("rule", "rule of reward: profit, document, document_signed"),
         WORLD, PERSON,
         plain("journey_index", "journey of the person, from 0"),
@@ -248,22 +248,6 @@ _JOURNEY_REWARDS = View(
         money("reward", "what the journey pays in all"),
     ),
     run_of("journey_reward"),
-)
-
-_TRUTH_CREDIT = View(
-    "truth_credit", "what each touch truly caused: sales lost if it is withheld",
-    columns(
-        RUN_ID,
-        plain("estimand", "M: the market frozen; W: the whole world again"),
-        WORLD, PERSON,
-        moment("touched", "when the touch happened", "t.occurred_s"),
-        plain("touch_slot", "order among touches of the same second"),
-        named("channel", "channel of the touch", "channel", "p.channel"),
-        named("campaign", "campaign of the touch", "campaign", "p.campaign"),
-        plain("sales_delta", "our sales with the touch, less without it"),
-        money("value", "value of the sales that the touch caused"),
-    ),
-    f"{run_of('truth_credit')} LEFT {_TOUCH_OF_CREDIT.format(person='person_id')}",
 )
 
 _TRUTH_PEOPLE = View(
@@ -297,4 +281,4 @@ CREDIT_VIEWS = (
     _ATTRIBUTION, _ATTRIBUTION_CAMPAIGNS, _ATTRIBUTIONS, _CREDIT, _JOURNEY_REWARDS, _ALIASES, _POSSIBLE_ALIASES,
     _IDENTITY_QUALITY,
 )
-TRUTH_VIEWS = (_TRUTH_PEOPLE, _TRUTH_DEVICES, _TRUTH_CREDIT)
+TRUTH_VIEWS = (_TRUTH_PEOPLE, _TRUTH_DEVICES)

@@ -189,7 +189,17 @@ _LAYOUTS = (
     _table(
         "truth_credit",
         "estimand:text world_id:int person_id:int occurred_s:big touch_slot:small | sales_delta:double "
-        "value_micros:big",
+        "value_micros:big inclusion:double",
+        replaced=True,
+    ),
+    _table(
+        "incremental",
+        "estimand:text effect_of:text code:int | touches:int sales_delta:double low:double high:double", replaced=True,
+    ),
+    _table(
+        "attribution_error",
+        """model:text estimand:text | mae:double mae_low:double mae_high:double rank:double rank_low:double
+        rank_high:double misallocated_micros:double misallocated_low:double misallocated_high:double""",
         replaced=True,
     ),
     _table("resolution", "resolution_id:int | settings:text", replaced=True),
@@ -206,6 +216,7 @@ SIMULATION_TABLES: tuple[str, ...] = (
 """Tables that the simulation writes, in the order of the row hash."""
 
 ANALYSIS_TABLES: tuple[str, ...] = (
-    "attribution_settings", "credit", "credit_sum", "journey_reward", "truth_credit", "resolution",
+    "attribution_settings", "credit", "credit_sum", "journey_reward", "truth_credit", "incremental", "attribution_error",
+    "resolution",
 )
 """Tables that analyses of a finished run add rows to; outside the row hash and the hash chain."""

@@ -155,7 +155,11 @@ def _visit(stack: Stack, visits: Proposals) -> None:
 
 def _email(stack: Stack, due: Proposals) -> None:
     """E-mails to people on the list: opened or not, clicked or not, as far as our money reaches."""
+    if stack.trial is not None:
+        due = stack.trial.mails(stack, due)
     sent = Proposals(**due.take(_affordable(stack, due)))
+    if stack.trial is not None:
+        stack.trial.note_mails(stack, due, len(sent))
     email, n = stack.model.scenario.email, len(sent)
     if not n or email is None:
         return

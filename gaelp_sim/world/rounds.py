@@ -55,11 +55,15 @@ def _play(stack: Stack, hour: int, number: int, slots: Slots) -> None:
     clicks = would_click(stack.people, model.effects, this)
     asked = bids[US].copy()
     _keep_cap(stack, slots, bids)
+    if stack.trial is not None:
+        stack.trial.hold_back(stack, number, slots, bids)
     met_outside = foreseen(stack, this, clicks, bids) if stack.outside is not None else None
     if met_outside is not None:
         this, clicks = met_outside.this, met_outside.clicks
     wanted = bids[US].copy()
     spent, quality = _clear(stack, slots, bids, clicks)
+    if stack.trial is not None:
+        spent = stack.trial.blanked(stack, slots, (wanted, bids), spent)
     cleared = Cleared(ours, wanted, spent)
     to_beat = _watch(stack, slots, (bids, quality), spent)
     decided = Decided(ours.level, ours.creative, asked, wanted, bids[US], to_beat, spent)
@@ -148,7 +152,8 @@ def _clear(stack: Stack, slots: Slots, bids: Ints, clicks: Clicks) -> tuple[Spen
     if model.quality_ranks:
         quality[US] = np.where(model.rules.quality_ranked[opportunities.channel], clicks.quality_ppm, PPM)
     offers = Offers(bids, quality, opportunities.channel, slots.luck.ties)
-    this = Round(opportunities.unit, opportunities.second, clicks.us, clicks.rival)
+    blank = stack.trial.blank(slots) if stack.trial is not None else np.zeros(len(slots), dtype=np.bool_)
+    this = Round(opportunities.unit, opportunities.second, clicks.us, clicks.rival, blank)
     return clear_within_budgets(stack.budgets, offers, this, model.rules), quality
 
 

@@ -93,6 +93,8 @@ def book(stack: Stack, sold: Sold) -> None:
     if not len(sold.row):
         return
     columns = sold._asdict()
+    if stack.trial is not None:
+        stack.trial.sold.append((sold.row, sold.decided_s, sold.advertiser))
     fresh = {name: columns[name] for name in stack.pending}
     stack.pending = {name: np.concatenate([old, fresh[name]]) for name, old in stack.pending.items()}
     del columns["row"], columns["clicked_signal"]

@@ -156,6 +156,11 @@ def _task(record: RunRecord, scenario: Scenario, start_hour: int, state: State |
     )
 
 
+def task_of(record: RunRecord, scenario: Scenario) -> Task:
+    """A stored run's worlds as they were born, all in one place."""
+    return replace(_task(record, scenario, 0, None), place=Place(range(scenario.worlds), range(scenario.cells)))
+
+
 def _without_ads(store: Store, record: RunRecord, scenario: Scenario, workers: int) -> Callable[[], int] | None:
     """Counts the sales of the same worlds without our ads from the run's beginning, where the run asks for them."""
     if not record.incremental:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,9 @@ from gaelp_sim.world.log import Log, Table
 from gaelp_sim.world.model import Model
 from gaelp_sim.world.outside_users import OutsideUsers
 from gaelp_sim.world.outsiders import Outsiders
+
+if TYPE_CHECKING:
+    from gaelp_sim.world.trial import Trial
 
 PEOPLE_MAX = 2**25
 """Rows are sorted by keys of 64 bits that leave them 25."""
@@ -102,6 +106,8 @@ class Stack:
     now_s: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """(people,): the last moment of this hour at which something happened to the person; older ones don't matter"""
 
+    trial: Trial | None = None
+    """What is done differently in a world that is lived through once more, None in a run"""
     outside: OutsideUsers | None = None
     """What an outside user model keeps of the people, where the scenario names one"""
 

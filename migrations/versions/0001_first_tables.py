@@ -133,7 +133,14 @@ _TABLES = {
     ),
     "truth_credit": (
         "estimand:text world_id:int person_id:int occurred_s:big touch_slot:small | sales_delta:double "
-        "value_micros:big"
+        "value_micros:big inclusion:double"
+    ),
+    "incremental": (
+        "estimand:text effect_of:text code:int | touches:int sales_delta:double low:double high:double"
+    ),
+    "attribution_error": (
+        "model:text estimand:text | mae:double mae_low:double mae_high:double rank:double rank_low:double "
+        "rank_high:double misallocated_micros:double misallocated_low:double misallocated_high:double"
     ),
     "resolution": (
         "resolution_id:int | settings:text"

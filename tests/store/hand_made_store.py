@@ -146,7 +146,14 @@ def _analyses() -> dict[str, list[Row]]:
              "reward_micros": -2_000_000},
         ],
         "truth_credit": [{"estimand": "M", "person_id": 0, "occurred_s": at(0, 10), "sales_delta": 0.25,
-                          "value_micros": 45_000_000}],
+                          "value_micros": 45_000_000, "inclusion": 1.0}],
+        "incremental": [
+            {"estimand": "M", "effect_of": effect, "code": code, "touches": 2, "sales_delta": 1.5, "low": 0.5, "high": 2.5}
+            for effect, code in (("all", -1), ("channel", SEARCH), ("channel", SOCIAL), ("campaign", SEARCH))
+        ],
+        "attribution_error": [{"model": "last", "estimand": "M", "mae": 0.5, "mae_low": 0.25, "mae_high": 0.75,
+                               "rank": 0.5, "rank_low": 0.25, "rank_high": 1.0, "misallocated_micros": 2.0e6,
+                               "misallocated_low": 1.0e6, "misallocated_high": 3.0e6}],
     }
 
 

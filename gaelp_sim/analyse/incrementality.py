@@ -1,0 +1,315 @@
+"""`gaelp incrementality`: what our ads truly brought about, by withholding them from the same people with the same luck."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gaelp_sim.analyse.clusters import Interval, Sums, clusters_of, summed, total
+from gaelp_sim.draws import Draws, Purpose
+from gaelp_sim.errors import UsageError
+from gaelp_sim.events import NONE, US, Bools, Floats, Ints, TouchKind
+from gaelp_sim.scenario.loading import parse_scenario
+from gaelp_sim.store import RunRecord, Store
+from gaelp_sim.units import HOURS_PER_DAY
+from gaelp_sim.world.counterfactual import Copies, Lives, Span, lived_through, worlds_of
+from gaelp_sim.world.shard import Shard, Task
+from gaelp_sim.world.simulate import task_of
+from gaelp_sim.world.trial import Withheld
+
+MARKET, WORLD = "M", "W"
+TOUCH, CHANNEL, CAMPAIGN, ALL = "touch", "channel", "campaign", "all"
+COPIES_MAX = 400_000
+"""Copies of people that live beside their worlds at once."""
+OnStep = Callable[[float], None]
+Table = dict[str, Ints]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked: which ads are withheld together, in which market, and until when their sales count."""
+
+    by: str = CHANNEL
+    estimands: tuple[str, ...] = (MARKET,)
+    touches: int = 0
+    """By touch: how many are sampled; 0 for all of them"""
+    run_out_days: int = 0
+    """Days after the run during which its ads may still sell; we advertise no more, rivals do"""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one group of ads brought about."""
+
+    estimand: str
+    by: str
+    code: int
+    """Of the channel or campaign; NONE for all ads"""
+    name: str
+    """Of the channel or campaign, or `all ads`"""
+    touches: int
+    sales: Interval
+    """Sales with the ads, less sales without them; by touch: the sum of what each touch alone brought about"""
+    by_cluster: Sums
+
+
+@dataclass(frozen=True)
+class Found:
+    """All effects, with what they are compared to."""
+
+    effects: list[Effect]
+    sales: int
+    """Sales of ours in the worlds as they were, decided within the span"""
+    per_touch: dict[str, Any]
+    """Rows of table `truth_credit`"""
+
+
+class _Ads(NamedTuple):
+    """Our ads in the store that can be withheld: impressions and e-mails, in the order of (person, second, slot)."""
+
+    row: Ints
+    """Row of the person in the worlds' stack"""
+    channel: Ints
+    table: Table
+    scripted: int
+    """Ads of people whose moments are written down: those can't be withheld"""
+
+
+class _Worlds(NamedTuple):
+    """The worlds of a run, ready to be lived through."""
+
+    task: Task
+    span: Span
+    cluster: Ints
+    """(people,)"""
+    clusters: int
+
+    def fresh(self) -> Shard:
+        """The worlds as they were born."""
+        return worlds_of(self.task)
+
+
+def incrementality(store: Store, run: RunRecord, request: Request, on_step: OnStep) -> Found:
+    """Withhold the ads of a finished run in groups, and count the sales that are lost; kept beside the run.
+
+    on_step: called with the share of the work done. Raises UsageError for a run that is not finished or can't be tried.
+    """
+    if run.status != "FINISHED":
+        raise UsageError(f"run {run.run_id} is {run.status}; only a finished run can be tried: resume it first")
+    worlds, ads = _prepared(store, run, request)
+    effects: list[Effect] = []
+    per_touch: dict[str, Any] = {}
+    lives = 1 if MARKET in request.estimands else 0
+    lives += len(_groups(run, store, ads, request.by)) if WORLD in request.estimands else 0
+    progress = _Progress(on_step, lives, worlds.span.end_hour)
+    if MARKET in request.estimands:
+        found, per_touch = _in_the_market(worlds, ads, (store, run, request), progress)
+        effects += found
+    if WORLD in request.estimands:
+        effects += _in_the_world(worlds, ads, _groups(run, store, ads, request.by), progress)
+    _keep(store, run, effects, per_touch)
+    return Found(effects, progress.sales, per_touch)
+
+
+def gaps(effects: list[Effect]) -> list[tuple[Effect, Interval]]:
+    """M - W of each group that both were asked for."""
+    world = {(effect.by, effect.code): effect for effect in effects if effect.estimand == WORLD}
+    pairs = [(effect, world.get((effect.by, effect.code))) for effect in effects if effect.estimand == MARKET]
+    return [(one, total(one.by_cluster - other.by_cluster)) for one, other in pairs if other is not None]
+
+
+class _Progress:
+    """Lives done and hours of the present one, as a share of all; and our sales in the worlds as they were."""
+
+    def __init__(self, tell: OnStep, lives: int, hours: int) -> None:
+        self.tell, self.lives, self.hours, self.done, self.sales = tell, max(lives, 1), hours, 0, 0
+
+    def hour(self, hour: int) -> None:
+        """An hour of the present life has passed."""
+        if hour % HOURS_PER_DAY == 0:
+            self.tell((self.done + hour / self.hours) / self.lives)
+        self.done += hour == self.hours
+
+
+def _prepared(store: Store, run: RunRecord, request: Request) -> tuple[_Worlds, _Ads]:
+    task = task_of(run, parse_scenario(run.scenario_text, f"scenario of run {run.run_id}", []))
+    if run.start_hour:
+        raise UsageError(f"run {run.run_id} continues another one: ask that one, its people's lives begin there")
+    shard = worlds_of(task)
+    people = shard.stack.people
+    cluster, clusters = clusters_of(people.world, people.household.astype(np.int64))
+    span = Span(run.end_hour + request.run_out_days * HOURS_PER_DAY, run.end_hour)
+    keys = shard.stack.keys(np.arange(people.size))
+    return _Worlds(task, span, cluster, clusters), _ads(store, run, keys)
+
+
+def _ads(store: Store, run: RunRecord, keys: Ints) -> _Ads:
+    names = ("world_id", "person_id", "occurred_s", "touch_slot", "kind", "channel")
+    rows = {k: np.asarray(v) for k, v in store.read(run, "touchpoint", columns=names, where={"advertiser": US}).items()}
+    ours = rows["kind"] != TouchKind.VISIT
+    written = ours & (rows["person_id"] >= run.people)
+    rows = {name: column[ours & ~written] for name, column in rows.items()}
+    row = np.searchsorted(keys, rows["world_id"] << 32 | rows["person_id"])
+    return _Ads(row, rows["channel"], rows, int(written.sum()))
+
+
+class _Group(NamedTuple):
+    """Ads withheld together."""
+
+    by: str
+    code: int
+    name: str
+    channels: Bools
+    """(channels + 1,)"""
+    touches: int
+
+
+def _groups(run: RunRecord, store: Store, ads: _Ads, by: str) -> list[_Group]:
+    """All ads, then each channel's, or each campaign's: a campaign is all that we show on its channel."""
+    channels = int(np.asarray(store.read(run, "name", columns=("code",), where={"kind": "channel"})["code"]).max())
+    groups = [_Group(ALL, NONE, "all ads", np.ones(channels, dtype=np.bool_), len(ads.row))]
+    campaign = _campaign_of_channel(store, run, channels)
+    kind = CAMPAIGN if by == CAMPAIGN else CHANNEL
+    names = [str(name) for name in store.read(run, "name", columns=("name",), where={"kind": kind})["name"]]
+    for channel in range(channels):
+        touches = int((ads.channel == channel).sum())
+        if touches:
+            mask = np.arange(channels) == channel
+            code = int(campaign[channel]) if by == CAMPAIGN else channel
+            groups.append(_Group(kind, code, names[code], mask, touches))
+    return groups
+
+
+def _campaign_of_channel(store: Store, run: RunRecord, channels: int) -> Ints:
+    rows = store.read(run, "touchpoint", columns=("channel", "campaign"), where={"advertiser": US})
+    found = np.full(channels + 1, NONE)
+    found[np.asarray(rows["channel"])] = np.asarray(rows["campaign"])
+    return found
+
+
+class _Tries(NamedTuple):
+    """Copies of people for one group, or for single touches."""
+
+    row: Ints
+    withheld: Withheld
+
+
+def _in_the_market(
+    worlds: _Worlds, ads: _Ads, asked: tuple[Store, RunRecord, Request], progress: _Progress
+) -> tuple[list[Effect], dict[str, Any]]:
+    """Estimand M: copies of everybody touched, each with its ads withheld, in the market as it was."""
+    store, run, request = asked
+    groups = _groups(run, store, ads, request.by)
+    channels = len(groups[0].channels)
+    chosen = _sample(run, ads, request.touches) if request.by == TOUCH else np.zeros(0, dtype=np.int64)
+    tries = [_tries_of_group(ads, group) for group in groups]
+    if len(chosen):
+        second = ads.table["occurred_s"][chosen] - run.start_s
+        nothing = np.zeros((len(chosen), channels), dtype=np.bool_)
+        tries.append(_Tries(ads.row[chosen], Withheld(nothing, second)))
+    lives, copies = _live(worlds, tries, channels, progress)
+    effects = [
+        _effect(worlds, MARKET, group, one.row, _lost(lives, part))
+        for group, one, part in zip(groups, tries, copies, strict=False)
+    ]
+    if not len(chosen):
+        return effects, {}
+    delta, weight = _lost(lives, copies[-1]), len(ads.row) / len(chosen)
+    single = [
+        _effect(worlds, MARKET, group._replace(by=TOUCH), ads.row[chosen],
+                np.where(group.channels[ads.channel[chosen]], delta, 0) * weight)
+        for group in groups
+    ]
+    return effects + single, _touch_rows(run, ads, chosen, delta)
+
+
+def _sample(run: RunRecord, ads: _Ads, touches: int) -> Ints:
+    """Indices of the touches that are tried: a simple random sample by keyed luck, or all of them."""
+    if not touches or touches >= len(ads.row):
+        return np.arange(len(ads.row))
+    key = (ads.table["person_id"], ads.table["occurred_s"] - run.start_s, ads.table["touch_slot"])
+    words = Draws(run.seed).words(Purpose.TOUCH_SAMPLE, ads.table["world_id"], *key)
+    return np.sort(np.argsort(words[0].astype(np.int64) << 32 | words[1].astype(np.int64), kind="stable")[:touches])
+
+
+def _tries_of_group(ads: _Ads, group: _Group) -> _Tries:
+    row = np.unique(ads.row[group.channels[ads.channel]])
+    mask = np.broadcast_to(group.channels, (len(row), len(group.channels)))
+    return _Tries(row, Withheld(mask, np.full(len(row), NONE, dtype=np.int64)))
+
+
+def _live(worlds: _Worlds, tries: list[_Tries], channels: int, progress: _Progress) -> tuple[Lives, list[Ints]]:
+    """Live through the worlds with all copies beside them; indices of each try's copies, and a control for everybody."""
+    touched = np.unique(np.concatenate([one.row for one in tries]))
+    parts = [_Tries(touched, Withheld.nothing(len(touched), channels - 1)), *tries]
+    row = np.concatenate([part.row for part in parts])
+    if len(row) > COPIES_MAX:
+        raise UsageError(f"{len(row):,} copies of people at once; at most {COPIES_MAX:,}: sample with --touches")
+    order = np.argsort(row, kind="stable")
+    withheld = Withheld(
+        np.concatenate([part.withheld.channels for part in parts])[order],
+        np.concatenate([part.withheld.second for part in parts])[order],
+    )
+    shard = worlds.fresh()
+    lives = lived_through(shard, worlds.span, Copies(row[order], withheld), progress.hour)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    ends = np.cumsum([len(part.row) for part in parts])
+    progress.sales = int(lives.sales.sum())
+    told = Lives(lives.sales, np.stack([lives.copies, lives.sales[row[order]]]))
+    return told, [place[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
+
+
+def _lost(lives: Lives, copies: Ints) -> Ints:
+    """Sales with the ads, less without: one figure for each copy."""
+    without, told = lives.copies[0], lives.copies[1]
+    return told[copies] - without[copies]
+
+
+def _effect(worlds: _Worlds, estimand: str, group: _Group, row: Ints, delta: Floats | Ints) -> Effect:
+    by_cluster = summed(worlds.cluster[row], worlds.clusters, delta)
+    return Effect(estimand, group.by, group.code, group.name, group.touches, total(by_cluster), by_cluster)
+
+
+def _in_the_world(worlds: _Worlds, ads: _Ads, groups: list[_Group], progress: _Progress) -> list[Effect]:
+    """Estimand W: the worlds again without the group's ads; budgets, rivals and prices go their own way."""
+    none = Copies(np.zeros(0, dtype=np.int64), Withheld.nothing(0, len(groups[0].channels) - 1))
+    factual = lived_through(worlds.fresh(), worlds.span, none, lambda hour: None).sales
+    progress.sales = int(factual.sum())
+    effects = []
+    for group in groups:
+        shard = worlds.fresh()
+        people = shard.stack.people.size
+        mask = np.broadcast_to(group.channels, (people, len(group.channels)))
+        withheld = Withheld(mask, np.full(people, NONE, dtype=np.int64))
+        without = lived_through(shard, worlds.span, none, progress.hour, withheld).sales
+        effects.append(_effect(worlds, WORLD, group, np.arange(people), factual - without))
+    return effects
+
+
+def _touch_rows(run: RunRecord, ads: _Ads, chosen: Ints, delta: Ints) -> dict[str, Any]:
+    scenario = parse_scenario(run.scenario_text, f"scenario of run {run.run_id}", [])
+    ltv_micros = round(scenario.economics.ltv_usd * 1_000_000)
+    keys = {name: ads.table[name][chosen] for name in ("world_id", "person_id", "occurred_s", "touch_slot")}
+    return {
+        "estimand": [MARKET] * len(chosen), **keys, "sales_delta": delta.astype(np.float64),
+        "value_micros": delta * ltv_micros, "inclusion": np.full(len(chosen), len(chosen) / max(len(ads.row), 1)),
+    }
+
+
+def _keep(store: Store, run: RunRecord, effects: list[Effect], per_touch: dict[str, Any]) -> None:
+    if per_touch:
+        store.add_analysis(run, {"truth_credit": per_touch}, replacing={"estimand": MARKET})
+    for estimand, by in sorted({(effect.estimand, effect.by) for effect in effects}):
+        these = [effect for effect in effects if (effect.estimand, effect.by) == (estimand, by)]
+        rows: dict[str, Any] = {
+            "estimand": [estimand] * len(these), "effect_of": [by] * len(these),
+            "code": np.array([effect.code for effect in these]), "touches": np.array([effect.touches for effect in these]),
+            "sales_delta": np.array([effect.sales.value for effect in these]),
+            "low": np.array([effect.sales.low for effect in these]),
+            "high": np.array([effect.sales.high for effect in these]),
+        }
+        store.add_analysis(run, {"incremental": rows}, replacing={"estimand": estimand, "effect_of": by})
