@@ -26,6 +26,8 @@ class Asked:
     """`name=value` each; as_of takes a date or time."""
     limit: int
     timeout_s: float
+    as_of: str | None = None
+    """Date or time at which the views are to stand as they stood then"""
 
 
 def loaded_scenario(name_or_path: str, *, sets: Sequence[str] = ()) -> Scenario:
@@ -178,7 +180,7 @@ def row_hash(db_url: str, run_ref: str) -> tuple[str, str]:
 def answered(db_url: str, text: str, asked: Asked) -> QueryResult:
     """The answer to a SELECT, or to a worked query called by its name."""
     from gaelp_sim.store.console import run_query
-    from gaelp_sim.store.named_queries import parse_parameters, resolve
+    from gaelp_sim.store.named_queries import moment, parse_parameters, resolve
 
     sql, parameters = resolve(text, parse_parameters(asked.parameters))
     return run_query(
@@ -189,7 +191,17 @@ def answered(db_url: str, text: str, asked: Asked) -> QueryResult:
         parameters=parameters,
         limit=asked.limit,
         timeout_s=asked.timeout_s,
+        as_of_s=None if asked.as_of is None else moment(asked.as_of, "--as-of"),
     )
+
+
+def parameters_of(text: str) -> list[str]:
+    """Names of the parameters of a SELECT, or of the worked query of that name."""
+    from gaelp_sim.store.named_queries import NAMED_QUERIES
+    from gaelp_sim.store.sql_text import parameter_names
+
+    query = NAMED_QUERIES.get(text.strip().replace("-", "_").lower())
+    return list(query.defaults) if query else parameter_names(text)
 
 
 def named_query_records() -> list[Record]:

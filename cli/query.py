@@ -55,7 +55,9 @@ class QueryOptions:
 @click.option(
     "-p", "parameters", multiple=True, metavar="K=V", help="Value for :k in the SQL; may be repeated."
 )
-@click.option("--as-of", metavar="TIME", help="Ask as it stood at an ISO date or time, UTC.  [default: all is known]")
+@click.option(
+    "--as-of", metavar="TIME", help="Let every view stand as it stood at an ISO date or time, UTC.  [default: all is known]"
+)
 @click.pass_obj
 def query(settings: Settings, /, **given: Any) -> None:
     """Ask the stored journeys anything, read-only SQL.
@@ -73,7 +75,8 @@ def query(settings: Settings, /, **given: Any) -> None:
     if options.list_views:
         print_records(library.view_records(), settings, columns=("view", "column", "meaning"))
         return
-    answer = library.answered(settings.db_url, _sql(options), _asked(options))
+    sql = _sql(options)
+    answer = library.answered(settings.db_url, sql, _asked(options, sql))
     chosen = options.format or ("json" if settings.as_json else "table")
     print_rows(answer.columns, answer.rows, format=chosen)
     say_more(settings, f"{len(answer.rows):,} rows in {answer.seconds:.3f} s")
@@ -81,16 +84,19 @@ def query(settings: Settings, /, **given: Any) -> None:
         say(settings, f"more rows: only the first {options.limit:,} are shown; raise --limit to see them")
 
 
-def _asked(options: QueryOptions) -> library.Asked:
+def _asked(options: QueryOptions, sql: str) -> library.Asked:
     if options.all_runs and options.run_ref is not None:
         raise UsageError("--run and --all don't go together: name one run, or ask all.")
-    as_of = [] if options.as_of is None else [f"as_of={options.as_of}"]
+    # A worked query with :as_of takes it as well: what it says of times then agrees with the views.
+    takes = "as_of" in library.parameters_of(sql) and options.as_of is not None
+    as_of = [f"as_of={options.as_of}"] if takes else []
     return library.Asked(
         run_ref=options.run_ref or "@last",
         all_runs=options.all_runs,
         parameters=(*options.parameters, *as_of),
         limit=options.limit,
         timeout_s=options.timeout_s,
+        as_of=options.as_of,
     )
 
 

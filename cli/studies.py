@@ -60,11 +60,40 @@ def _second(date: str) -> int | None:
     """Epoch seconds of a date or time as people write it; None for none."""
     if not date:
         return None
-    from gaelp_sim.store.named_queries import parse_parameters
+    from gaelp_sim.store.named_queries import moment
 
-    second = parse_parameters([f"as_of={date}"])["as_of"]
-    assert isinstance(second, int)
-    return second
+    return moment(date, "--as-of")
+
+
+@dataclass(frozen=True)
+class Delaying:
+    """What `gaelp delays` was told."""
+
+    as_of: str
+    by: str
+    window_days: int
+    models: Sequence[str]
+
+
+def delayed(db_url: str, run_ref: str, asked: Delaying) -> Record:
+    """Rates of sale by model as known at a date, cohorts by day of click, and known sales by lag."""
+    from gaelp_sim.analyse import delays
+    from gaelp_sim.analyse.delay_models import MODELS
+    from gaelp_sim.store import Store
+
+    models = tuple(MODELS) if "all" in asked.models else tuple(dict.fromkeys(asked.models))
+    with Store.open(db_url, must_exist=True) as store:
+        run = store.find_run(run_ref)
+        end_s = run.start_s + run.hours_done * 3_600
+        as_of_s = _second(asked.as_of) or end_s
+        request = delays.Request(as_of_s, asked.by, asked.window_days, models)
+        rates = [rate.as_json() for rate in delays.rates(store, run, request)]
+        clicks, _ = delays.clicks_of(store, run, request)
+        return {
+            "run_id": run.run_id, "as_of_s": as_of_s, "window_days": asked.window_days, "rates": rates,
+            "cohorts": [cohort.__dict__ for cohort in delays.cohorts(store, run, request)],
+            "lags": [{"lag": name, "sales": sales} for name, sales in delays.lag_buckets(clicks, as_of_s)],
+        }
 
 
 @dataclass(frozen=True)

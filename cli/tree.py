@@ -18,6 +18,7 @@ COMMANDS = {
     "incrementality": Lazy(
         "gaelp_sim.cli.incrementality:incrementality", "Measure what our ads truly caused, by withholding them."
     ),
+    "delays": Lazy("gaelp_sim.cli.delays:delays", "Correct conversion rates for sales still to come."),
     "runs": Lazy("gaelp_sim.cli.runs:runs", "List, show, compare and delete stored runs."),
     "rivals": Lazy("gaelp_sim.cli.rivals:rivals", "Show and export what rivals have learned."),
     "scenarios": Lazy("gaelp_sim.cli.scenarios:scenarios", "List, show, check and start scenario files."),

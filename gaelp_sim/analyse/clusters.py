@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gaelp_sim.analyse.estimates import Z_95
 from gaelp_sim.draws import Draws, Purpose, uniform
 from gaelp_sim.events import Floats, Ints
 
 WORLDS_MIN = 10
 """From so many worlds on, worlds are the clusters: people of one world share its market."""
-Z95 = 1.959964
 Sums = NDArray[np.float64]
 
 
@@ -39,7 +39,7 @@ def summed(cluster: Ints, clusters: int, value: Floats | Ints) -> Sums:
 def total(by_cluster: Sums) -> Interval:
     """The sum over clusters; its variance is the number of clusters times that of one (clusters are drawn alike)."""
     n, value = len(by_cluster), float(by_cluster.sum())
-    half = Z95 * float(np.sqrt(n * by_cluster.var(ddof=1))) if n > 1 else 0.0
+    half = Z_95 * float(np.sqrt(n * by_cluster.var(ddof=1))) if n > 1 else 0.0
     return Interval(value, value - half, value + half)
 
 

@@ -34,7 +34,7 @@ def share(hits: int, count: int) -> Estimate:
     rate, z = hits / count, Z_95
     middle = (rate + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * (rate * (1 - rate) / count + z * z / (4 * count * count)) ** 0.5
-    return Estimate(rate, middle - half, middle + half, count)
+    return Estimate(rate, max(middle - half, 0.0), min(middle + half, 1.0), count)
 
 
 def mean(values: Column) -> Estimate:

@@ -90,7 +90,7 @@ def stored_paths(store: Store, run: RunRecord, window: Window) -> SalePaths:
         statuses = None
     else:
         people, touched = _numbered(touched)
-        buyer = _place(people, sales["person"])
+        buyer = place_of(people, sales["person"])
     end_s = run.start_s + run.end_hour * SECONDS_PER_HOUR
     moment = end_s if window.as_of_s is None else min(end_s, window.as_of_s)
     kept = _kept(touched.record, window, moment)
@@ -142,27 +142,29 @@ def _numbered(touched: Touched) -> tuple[Ints, Touched]:
 
 def _resolved(store: Store, run: RunRecord, touched: Touched, sales: dict[str, Ints]) -> tuple[Touched, Ints]:
     """The touches by resolved user instead, journeys drawn anew by silence; and the user behind each sale."""
-    device_user = _users_of_devices(store, run)
+    device_user = device_users(store, run)
     users, first = np.unique(device_user.user, return_inverse=True)
-    at = _place(device_user.key, touched.person << 2 | touched.record["device"].astype(np.int64))
+    at = place_of(device_user.key, touched.person << 2 | touched.record["device"].astype(np.int64))
     user = np.where(at == NONE, NONE, first[np.maximum(at, 0)])
     order = np.flatnonzero(user != NONE)
     order = order[np.lexsort([touched.record["occurred_s"][order], user[order]])]
     record, user = touched.record[order], user[order]
     silent = np.diff(record["occurred_s"], prepend=0) > timeout_s(run)
     segment = np.cumsum((np.diff(user, prepend=-1) != 0) | silent) - 1
-    buyer_at = _place(device_user.key, sales["person"] << 2 | sales["device"])
+    buyer_at = place_of(device_user.key, sales["person"] << 2 | sales["device"])
     buyer = np.where(buyer_at == NONE, NONE, first[np.maximum(buyer_at, 0)])
     return Touched(user, segment, touched.person[order], record), buyer
 
 
-class _DeviceUsers(NamedTuple):
+class DeviceUsers(NamedTuple):
+    """The resolved user behind each device, numbered from 0."""
+
     key: Ints
     """`person << 2 | device`, ascending"""
     user: Ints
 
 
-def _users_of_devices(store: Store, run: RunRecord) -> _DeviceUsers:
+def device_users(store: Store, run: RunRecord) -> DeviceUsers:
     """The resolved user of every device; one that we have not met is a user of its own."""
     device = {k: np.asarray(v) for k, v in store.read(run, "device").items()}
     read = store.read(run, "alias", columns=("world_id", "alias_id", "resolved_user_id"))
@@ -177,7 +179,7 @@ def _users_of_devices(store: Store, run: RunRecord) -> _DeviceUsers:
     _, number = np.unique(pair, axis=1, return_inverse=True)
     key = (device["world_id"] << PERSON_BITS | device["person_id"]) << 2 | device["device"]
     order = np.argsort(key)
-    return _DeviceUsers(key[order], number[order])
+    return DeviceUsers(key[order], number[order])
 
 
 @compiled
@@ -198,7 +200,7 @@ def _look_up(
                 found[i] = known[2][k]
 
 
-def _place(ascending: Ints, wanted: Ints) -> Ints:
+def place_of(ascending: Ints, wanted: Ints) -> Ints:
     """Index of each wanted key, NONE where it is not there."""
     at = np.searchsorted(ascending, wanted)
     found = at < len(ascending)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
 
 from gaelp_sim.errors import RunNotFoundError, UsageError
+from gaelp_sim.store.as_of import tables_as_of
 from gaelp_sim.store.console_refusals import explain
 from gaelp_sim.store.schema_version import HEAD
 from gaelp_sim.store.sql_text import first_word, parameter_names, pieces, statement
@@ -53,6 +54,8 @@ class QueryOptions(TypedDict, total=False):
     """Rows at most."""
     timeout_s: float
     """Seconds at most."""
+    as_of_s: int | None
+    """Epoch second at which every view is to stand as it stood then; None: at the end."""
 
 
 def run_query(url: str, sql: str, **options: Unpack[QueryOptions]) -> QueryResult:
@@ -79,7 +82,8 @@ def _request(url: str, sql: str, options: QueryOptions) -> dict[str, Any]:
     if target["dialect"] == "postgresql" and first_word(sql) == "EXPLAIN":
         raise explain({"kind": "action", "detail": ""}, place="", sql=sql, timeout_s=timeout_s)
     return target | {
-        "sql": sql, "pieces": pieces(sql), "parameters": parameters, "views": _views(target["dialect"], sql),
+        "sql": sql, "pieces": pieces(sql), "parameters": parameters,
+        "views": _views(target["dialect"], sql, options.get("as_of_s")),
         "run": options.get("run") or "@last", "all_runs": options.get("all_runs", False),
         "limit": limit, "timeout_s": timeout_s, "memory_bytes": MEMORY_BYTES, "schema_version": HEAD,
     }
@@ -128,12 +132,13 @@ def _target(url: str) -> dict[str, Any]:
     raise UsageError(f"--db: unknown database {scheme!r}; next: sqlite:///FILE or postgresql+psycopg://HOST/DB")
 
 
-def _views(dialect: str, sql: str) -> dict[str, str]:
+def _views(dialect: str, sql: str, as_of_s: int | None) -> dict[str, str]:
     """SELECTs of the views whose names the query contains; the child fills in the runs."""
     asked = sql.lower()
     prefix = "main." if dialect == "sqlite" else "{schema}."
+    tables = {} if as_of_s is None else tables_as_of(as_of_s, prefix, "{runs}")
     return {
-        name: resolve_marks(select, prefix=prefix, runs="{runs}")
+        name: resolve_marks(select, prefix=prefix, runs="{runs}", tables=tables)
         for name, select in view_selects(dialect).items() if name in asked
     }
 

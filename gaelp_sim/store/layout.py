@@ -68,6 +68,17 @@ def _table(name: str, text: str, *, replaced: bool = False, large: bool = False,
     return TableLayout(name, _columns(key), _columns(values), replaced, large, unique)
 
 
+RUN_VALUES = _columns(
+    """
+    run_id:text label:text scenario_name:text scenario_text:text scenario_hash:text overrides:text seed:big people:int
+    days:int worlds:int cells:int log:text policy:text currency:text start_s:big start_hour:int end_hour:int
+    hours_done:int parent_run_key:int root_run_key:int status:text engine_version:text python_version:text
+    numpy_version:text numba_version:text torch_version:text cpu_features:text created_at:text finished_at:text
+    writer_pid:int writer_host:text writer_token:text opponents:text rival_bidders:text incremental:int summary:text
+    """
+)
+"""Columns of table `run`, its `run_key` left out."""
+
 _LAYOUTS = (
     _table("world", "world_id:int | people:int market_noise_ppm:int season_shift_days:int", replaced=True),
     _table("name", "kind:text code:int | name:text", replaced=True),

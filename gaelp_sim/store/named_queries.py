@@ -272,7 +272,7 @@ def parse_parameters(pairs: Iterable[str]) -> dict[str, Value]:
         name, equals, text = pair.partition("=")
         if not equals or not name.isidentifier():
             raise UsageError(f"-p {pair}: must be name=value; next: -p as_of=2025-09-15")
-        values[name] = _time(text) if name == "as_of" else _number_or_text(text)
+        values[name] = moment(text, "-p as_of") if name == "as_of" else _number_or_text(text)
     return values
 
 
@@ -284,14 +284,15 @@ def whole_view(view: str, order: str) -> str:
     return f"SELECT * FROM {view} ORDER BY {order}"
 
 
-def _time(text: str) -> int:
+def moment(text: str, said: str) -> int:
+    """Epoch seconds of a date or time in ISO form, UTC unless it says otherwise; raises UsageError naming `said`."""
     if text.lstrip("-").isdigit():
         return int(text)
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
         raise UsageError(
-            f"-p as_of={text}: must be a date or time in ISO form; next: -p as_of=2025-09-15, or 2025-09-15T12:00:00Z"
+            f"{said}={text}: must be a date or time in ISO form; next: {said}=2025-09-15, or 2025-09-15T12:00:00Z"
         ) from error
     return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gaelp_sim.store.layout import LAYOUTS, ColumnKind, TableLayout
+from gaelp_sim.store.layout import LAYOUTS, RUN_VALUES, ColumnKind, TableLayout
 
 NAMING_CONVENTION = {
     "ix": "ix_%(column_0_label)s",
@@ -31,15 +31,6 @@ _TYPES: dict[ColumnKind, sa.types.TypeEngine[Any]] = {
     ColumnKind.TEXT: _TEXT,
 }
 
-_RUN_COLUMNS = """
-    run_id:text label:text scenario_name:text scenario_text:text scenario_hash:text overrides:text seed:big people:int
-    days:int worlds:int cells:int log:text policy:text currency:text start_s:big start_hour:int end_hour:int
-    hours_done:int parent_run_key:int root_run_key:int status:text engine_version:text python_version:text
-    numpy_version:text numba_version:text torch_version:text cpu_features:text created_at:text finished_at:text
-    writer_pid:int writer_host:text writer_token:text opponents:text rival_bidders:text incremental:int summary:text
-"""
-
-
 @cache
 def metadata_for(dialect: str) -> sa.MetaData:
     """Every table as it is on `sqlite` or `postgresql`; one dialect only, since naming an option of the other loads it."""
@@ -51,8 +42,9 @@ def metadata_for(dialect: str) -> sa.MetaData:
 
 
 def _add_run_table(metadata: sa.MetaData, dialect: str) -> None:
-    pairs = (word.split(":") for word in _RUN_COLUMNS.split())
-    columns: list[sa.Column[Any]] = [sa.Column(name, _TYPES[ColumnKind(kind)], nullable=False) for name, kind in pairs]
+    columns: list[sa.Column[Any]] = [
+        sa.Column(column.name, _TYPES[column.kind], nullable=False) for column in RUN_VALUES
+    ]
     # AUTOINCREMENT: the key of a deleted run is never given out again
     options: dict[str, Any] = {"sqlite_strict": True, "sqlite_autoincrement": True} if dialect == "sqlite" else {}
     key: sa.Column[int] = sa.Column("run_key", _INT, primary_key=True, autoincrement=True)

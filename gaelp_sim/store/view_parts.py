@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 _TABLE_MARK = re.compile(r"(@@?)(\w+)")
@@ -69,13 +69,20 @@ def table_marks(sql: str) -> set[str]:
     return {name for _, name in _TABLE_MARK.findall(sql)}
 
 
-def resolve_marks(sql: str, *, prefix: str = "", runs: str | None = None) -> str:
-    """Replace table marks by names led by `prefix`, and `@run` by the source `runs` (default: the table of runs)."""
+def resolve_marks(
+    sql: str, *, prefix: str = "", runs: str | None = None, tables: Mapping[str, str] | None = None
+) -> str:
+    """Replace table marks by names led by `prefix`, and `@run` by the source `runs` (default: the table of runs).
+
+    tables: sources to read in place of tables, by name; "run" is that of `@run` alone
+    """
+    sources = dict(tables or {})
+    if runs is not None:
+        sources.setdefault("run", runs)
 
     def replacement(match: re.Match[str]) -> str:
-        if match[0] == "@run" and runs is not None:
-            return runs
-        return prefix + match[2]
+        name = match[2]
+        return prefix + name if match[0] == "@@run" else sources.get(name, prefix + name)
 
     return _TABLE_MARK.sub(replacement, sql)
 

@@ -24,7 +24,7 @@ from gaelp_sim.world.simulate import RunRequest, run
 
 DAY = 86_400
 LISA = 100
-GOLDEN = Path(__file__).parents[2] / "golden" / "lisa_credit.json"
+GOLDEN = Path(__file__).parent / "lisa_credit.json"
 
 
 @pytest.fixture(scope="module")
