@@ -36,7 +36,7 @@ class Observed(NamedTuple):
     window_s: float
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         """All clicks."""
         return len(self.delay_s) + int(self.clicks.sum())
 
@@ -62,7 +62,7 @@ def observed(clicked_s: Ints, reported_s: Ints, now_s: int, window_days: float) 
 
 def naive(seen: Observed) -> Estimate:
     """Known sales over clicks, as if nothing were still to come (Wilson's interval)."""
-    return share(len(seen.delay_s), seen.count)
+    return share(len(seen.delay_s), seen.total)
 
 
 def kaplan_meier(seen: Observed) -> Estimate:
@@ -71,7 +71,7 @@ def kaplan_meier(seen: Observed) -> Estimate:
     Where no click has been observed for the whole window it tells of the longest time that one was. The interval is
     symmetric in log(-log S). Source: Kaplan & Meier (1958); Greenwood (1926).
     """
-    n = seen.count
+    n = seen.total
     if not len(seen.delay_s):
         return naive(seen)
     times, events = np.unique(seen.delay_s, return_counts=True)
@@ -95,7 +95,7 @@ class DelayedFeedback(NamedTuple):
 
 def fit_delayed_feedback(seen: Observed) -> DelayedFeedback:
     """Maximum likelihood by expectation-maximisation. Source: Chapelle (2014), without covariates."""
-    sold, n = len(seen.delay_s), seen.count
+    sold, n = len(seen.delay_s), seen.total
     total_s, sells = float(seen.delay_s.sum()), max(sold, 1) / n
     mean_s = max(total_s / max(sold, 1), 1.0)
     for _ in range(ROUNDS):
@@ -124,7 +124,7 @@ def delayed_feedback(seen: Observed) -> Estimate:
         known = (np.log(sells / mean_s) - seen.delay_s / mean_s).sum()
         return float(known + (seen.clicks * np.log1p(-sells * -np.expm1(-seen.elapsed_s / mean_s))).sum())
 
-    return _with_interval(rate, likelihood, np.array([_logit(fitted.sells), log(fitted.mean_s)]), seen.count)
+    return _with_interval(rate, likelihood, np.array([_logit(fitted.sells), log(fitted.mean_s)]), seen.total)
 
 
 class Mixture(NamedTuple):
@@ -169,10 +169,10 @@ def fit_mixture(seen: Observed, *, rounds: int = ROUNDS) -> Mixture:
     logs = np.log(seen.delay_s)
     if len(logs) < 2:
         middle = float(logs.mean()) if len(logs) else log(SECONDS_PER_DAY)
-        return Mixture(max(len(logs), 0.5) / max(seen.count, 1), 0.5, (middle, middle + 1.0), (1.0, 1.0))
+        return Mixture(max(len(logs), 0.5) / max(seen.total, 1), 0.5, (middle, middle + 1.0), (1.0, 1.0))
     low, high = np.quantile(logs, [0.25, 0.75])
     spread = max(float(logs.std()) / 2, 0.1)
-    start = np.array([min(len(logs) / seen.count * 1.1, 0.99), 0.5, low, max(high, low + 0.1), spread, spread])
+    start = np.array([min(len(logs) / seen.total * 1.1, 0.99), 0.5, low, max(high, low + 0.1), spread, spread])
     censored = np.log(np.maximum(seen.elapsed_s, 1.0))
     sells, weight, one, two, sd_one, sd_two = _expectation_maximisation(logs, (censored, seen.clicks), start, rounds)
     if one > two:
@@ -281,7 +281,7 @@ def mixture(seen: Observed) -> Estimate:
         unsold = 1.0 - fitted.sells * fitted.by(np.maximum(seen.elapsed_s, 1.0))
         return float((np.log(fitted.sells * np.maximum(dense, 1e-300))).sum() + (seen.clicks * np.log(unsold)).sum())
 
-    return _with_interval(rate, likelihood, fit_mixture(seen).parameters, seen.count)
+    return _with_interval(rate, likelihood, fit_mixture(seen).parameters, seen.total)
 
 
 def _with_interval(
