@@ -130,6 +130,23 @@ def delayed(db_url: str, run_ref: str, asked: Delaying) -> Record:
         }
 
 
+def calibrated(path: Path, form: str) -> Record:
+    """Fit a log; the YAML fragment, the figures and the rows left out."""
+    from gaelp_sim.analyse.calibrate import calibrate, fragment
+
+    found = calibrate(path, form, lambda rows: None)
+    return {
+        "format": form, "rows": found.sums.rows, "clicks": found.sums.clicks, "fragment": fragment(found),
+        "figures": {
+            name: {"value": one.value, "low": one.low, "high": one.high} for name, one in found.figures.items()
+        },
+        "hour": [one.value for one in found.hour], "weekday": [one.value for one in found.weekday],
+        "skipped": {
+            reason: {"rows": count, "line": line} for reason, (count, line) in sorted(found.skipped.reasons.items())
+        },
+    }
+
+
 @dataclass(frozen=True)
 class Exporting:
     """What `gaelp export` was told."""
