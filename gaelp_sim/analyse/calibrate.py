@@ -126,9 +126,9 @@ def _prices(counts: Ints) -> dict[str, Estimate]:
     mean = float((counts * logs).sum() / n)
     sd = float(np.sqrt((counts * (logs - mean) ** 2).sum() / (n - 1)))
     half, half_sd = Z_95 * sd / n**0.5, Z_95 * sd / (2 * n) ** 0.5
-    middle = (float(np.exp(x)) for x in (mean, mean - half, mean + half))
+    middle, low, high = (float(np.exp(x)) for x in (mean, mean - half, mean + half))
     return {
-        "price, median (log's own unit)": Estimate(*middle, n),
+        "price, median (log's own unit)": Estimate(middle, low, high, n),
         "price, sigma of the logarithm": Estimate(sd, sd - half_sd, sd + half_sd, n),
     }
 
