@@ -247,7 +247,7 @@ def scenario_names() -> Sequence[str]:
 
 def scenario_fields(scenario: Scenario) -> Record:
     """The scenario with every default filled in, as JSON values."""
-    return scenario.model_dump(mode="json")
+    return scenario.written()
 
 
 def scenario_yaml(scenario: Scenario) -> str:

@@ -9,6 +9,8 @@ from pydantic import ValidationError
 
 from gaelp_sim.errors import ScenarioError
 from gaelp_sim.scenario.checks import cross_problems
+from gaelp_sim.scenario.intervals import put
+from gaelp_sim.scenario.lifting import lifted
 from gaelp_sim.scenario.overrides import apply_option
 from gaelp_sim.scenario.problems import Problem, first_of, nearest, problem_of
 from gaelp_sim.scenario.scalars import one_line
@@ -66,9 +68,27 @@ def _nodes(text: str, file_name: str, sets: Sequence[str]) -> Node:
 
 
 def _checked(root: Node) -> Scenario | list[Problem]:
-    """The scenario, or what is wrong with it: the schema's findings first, then the rules between parts."""
+    """The scenario, or what is wrong with it: at the middles of its intervals first, then at their bounds."""
+    intervals, problems = lifted(root)
+    if problems:
+        return problems
+    middle = _sound(root.plain())
+    if not intervals or not isinstance(middle, Scenario):
+        return middle
+    for side in (0, 1):
+        values = root.plain()
+        for interval in intervals:
+            put(values, interval.path, interval.between[side])
+        found = _sound(values)
+        if not isinstance(found, Scenario):
+            return found
+    return middle.with_intervals(intervals)
+
+
+def _sound(values: object) -> Scenario | list[Problem]:
+    """The scenario of plain values, or the schema's findings, else those of the rules between parts."""
     try:
-        scenario = Scenario.model_validate(root.plain())
+        scenario = Scenario.model_validate(values)
     except ValidationError as error:
         return [problem_of(found) for found in error.errors(include_url=False)]
     return cross_problems(scenario) or scenario

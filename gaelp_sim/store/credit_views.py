@@ -67,6 +67,18 @@ _WORLDS = View(
     run_of("world"),
 )
 
+_WORLD_PARAMETERS = View(
+    "world_parameters", "each world's own value of every parameter that the scenario gives as an interval",
+    columns(
+        RUN_ID, WORLD,
+        named("parameter", "the parameter's key in the scenario", "parameter"),
+        plain("value", "the value that this world has drawn"),
+        plain("low", "lower bound of the interval"),
+        plain("high", "upper bound of the interval"),
+    ),
+    run_of("world_parameter"),
+)
+
 _ALIASES = View(
     "aliases", "observed identifiers with the user that resolution gave them",
     columns(
@@ -276,7 +288,7 @@ _TRUTH_DEVICES = View(
     " AND a.alias_id = t.alias_id",
 )
 
-RUN_VIEWS = (_RUNS, _WORLDS)
+RUN_VIEWS = (_RUNS, _WORLDS, _WORLD_PARAMETERS)
 CREDIT_VIEWS = (
     _ATTRIBUTION, _ATTRIBUTION_CAMPAIGNS, _ATTRIBUTIONS, _CREDIT, _JOURNEY_REWARDS, _ALIASES, _POSSIBLE_ALIASES,
     _IDENTITY_QUALITY,

@@ -8,7 +8,7 @@ import numpy as np
 
 from gaelp_sim.store import Batch, RunRecord, Store, reader, row_hash
 
-GOLDEN = "a2c8797fa50277c69ac1dd86199bb71ca805a89a49b92c29d0b91e6d4c903edc"
+GOLDEN = "b56e22bedaf5c0e4d878b7e055bbbbfd9ed4173c80f08c68d46ebe2321f2df29"
 
 
 def hash_of_days(url: str, record: RunRecord, batches: list[Batch]) -> str:
