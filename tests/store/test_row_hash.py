@@ -8,7 +8,7 @@ import numpy as np
 
 from gaelp_sim.store import Batch, RunRecord, Store, reader, row_hash
 
-GOLDEN = "b56e22bedaf5c0e4d878b7e055bbbbfd9ed4173c80f08c68d46ebe2321f2df29"
+GOLDEN = "53fc357215e1d2b727582bc3a7dba0cef25ee723aac4624b0ff8b633bff0f0b0"
 
 
 def hash_of_days(url: str, record: RunRecord, batches: list[Batch]) -> str:
