@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -19,11 +19,16 @@ _MONTHS = {
     for number, names in enumerate((
         "jan january januar jän jänner janvier janv ene enero janeiro gennaio gen",
         "feb february februar février févr fev febrero fevereiro febbraio",
-        "mar march märz mär mrz mars marzo março", "apr april avr avril abr abril aprile",
-        "may mai mayo maio maggio mag", "jun june juni juin junio junho giugno giu",
-        "jul july juli juil juillet julio julho luglio lug", "aug august août aout ago agosto",
-        "sep sept september septembre septiembre setembro settembre set", "oct october okt oktober octobre octubre out outubro ott",
-        "nov november novembre noviembre novembro", "dec december dez dezember déc décembre dic diciembre dezembro dicembre",
+        "mar march märz mär mrz mars marzo março",
+        "apr april avr avril abr abril aprile",
+        "may mai mayo maio maggio mag",
+        "jun june juni juin junio junho giugno giu",
+        "jul july juli juil juillet julio julho luglio lug",
+        "aug august août aout ago agosto",
+        "sep sept september septembre septiembre setembro settembre set",
+        "oct october okt oktober octobre octubre out outubro ott",
+        "nov november novembre noviembre novembro",
+        "dec december dez dezember déc décembre dic diciembre dezembro dicembre",
     ), start=1)
     for name in names.split()
 }
@@ -65,26 +70,13 @@ def split_money(cell: str) -> tuple[str, str]:
     return match["number"], currency
 
 
-def decimal_mark(numbers: Iterable[str]) -> str:
-    """The mark before decimals that all these numbers agree with; '.' where none tells.
+def told_mark(number: str) -> str:
+    """The mark before decimals that a number gives away, or none.
 
-    A mark that stands once, not before exactly three digits, is one; so is the last of two different marks. Raises
-    CellError where numbers contradict each other.
-    >>> decimal_mark(["1.234,56", "12"]), decimal_mark(["1,234", "0.5"]), decimal_mark(["1.234"])
-    (',', '.', '.')
+    A mark that stands once, not before exactly three digits, is one; so is the last of two different marks.
+    >>> [told_mark(number) for number in ("1.234,56", "0.5", "1.234", "1,234,567", "12")]
+    [',', '.', '', '.', '']
     """
-    found: dict[str, str] = {}
-    for number in numbers:
-        mark = _told_mark(number)
-        if mark:
-            found.setdefault(mark, number)
-    if len(found) == 2:
-        raise CellError(f"numbers are written in two ways, {found['.']} and {found[',']}; export the file in one locale")
-    return next(iter(found), ".")
-
-
-def _told_mark(number: str) -> str:
-    """The decimal mark that a number gives away, or none."""
     dots, commas = number.count("."), number.count(",")
     if dots and commas:
         return "." if number.rfind(".") > number.rfind(",") else ","
@@ -159,8 +151,8 @@ def _year(text: str) -> int:
 def day_of(cell: str, locale: Locale) -> int:
     """The proleptic ordinal of a day as exports write it.
 
-    >>> {day_of(cell, Locale(month_first=True)) for cell in (
-    ...     "2025-09-01", "20250901", "Sep 1, 2025", "Monday, September 1, 2025", "1. September 2025", "9/1/2025", "01.09.2025")}
+    >>> written = ("2025-09-01", "20250901", "Sep 1, 2025", "Monday, September 1, 2025", "1. September 2025", "9/1/2025")
+    >>> {day_of(cell, Locale(month_first=True)) for cell in (*written, "01.09.2025")}
     {739495}
     """
     text = cell.strip()

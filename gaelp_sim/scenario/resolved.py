@@ -15,6 +15,7 @@ from gaelp_sim.scenario.shipped import shipped_names, shipped_path
 
 __all__ = [
     "json_schema", "list_scenarios", "new_scenario_text", "resolved_text", "scenario_hash", "shipped_names", "shipped_path",
+    "yaml_text",
 ]
 
 COLUMNS_MAX = 120
@@ -32,7 +33,12 @@ def resolved_text(scenario: Scenario) -> str:
     >>> parse_scenario(resolved_text(scenario), "resolved.yaml") == scenario
     True
     """
-    return "\n".join(_mapping_lines(scenario.written(), indent="")) + "\n"
+    return yaml_text(scenario.written())
+
+
+def yaml_text(values: dict[str, object]) -> str:
+    """Plain mappings, lists and scalars as YAML in the form of resolved scenarios."""
+    return "\n".join(_mapping_lines(values, indent="")) + "\n"
 
 
 def scenario_hash(scenario: Scenario) -> str:
