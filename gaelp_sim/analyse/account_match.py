@@ -21,8 +21,10 @@ from gaelp_sim.scenario.schema import Scenario
 
 PEOPLE = (100, 10_000)
 """How many people worlds are made of, at least and (by default) at most."""
-EVENTS_LEAST = 10
+EVENTS_LEAST = 3
 """Events that a lever needs on both sides to be moved."""
+UNKNOWN = (0.5, 2.0)
+"""Factors that a lever is drawn from where the account does not tell it."""
 ROUNDS = 5
 STEP_MAX = 3.0
 OnStep = Callable[[float], None]
@@ -68,16 +70,15 @@ class Match:
     counting: Counting
 
     def with_intervals(self, *, predictive: bool) -> Setting:
-        """The setting with an interval for every lever that is identified.
+        """The setting with an interval for every lever; wide ones where the account does not tell it.
 
         predictive: for worlds whose own people bring the luck of who they are; else for what the true value may be
         """
         bounds = {}
         for one in self.levers:
-            if one.identified:
-                half = float(np.exp(Z_95 * one.log_se_known))
-                spread = (one.factor / half, one.factor * half) if predictive else (one.low, one.high)
-                bounds[one.lever, one.channel] = spread
+            half = float(np.exp(Z_95 * one.log_se_known)) if one.identified else 0.0
+            known = predictive and one.identified
+            bounds[one.lever, one.channel] = (one.factor / half, one.factor * half) if known else (one.low, one.high)
         return replace(self.setting, bounds=bounds)
 
     def scenario(self, setting: Setting, days: int, worlds: int) -> Scenario:
@@ -225,7 +226,8 @@ def _moved(factors: Mapping[Key, float], gaps: list[_Gap]) -> dict[Key, float]:
 def _lever(gap: _Gap, factor: float, weight: float, worlds: int) -> Lever:
     """The lever's interval: days and weeks or who the people are, whichever says more, and the pilots' own luck."""
     if not gap.identified:
-        return Lever(*gap.key, factor, factor, factor, np.inf, gap.actual, gap.simulated, False, gap.note)
+        low, high = (factor * one for one in UNKNOWN)
+        return Lever(*gap.key, factor, low, high, np.inf, gap.actual, gap.simulated, False, gap.note)
     pilot = gap.world_sd**2 / worlds
     known = float(np.sqrt(gap.data_se**2 + pilot))
     half = float(np.exp(Z_95 * np.sqrt(max(gap.data_se**2, gap.world_sd**2 / max(weight, 1.0)) + pilot)))

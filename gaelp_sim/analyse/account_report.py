@@ -63,7 +63,7 @@ def lever_line(lever: Lever) -> str:
     """One lever in words."""
     name = f"{lever.lever} {lever.channel}".strip()
     if not lever.identified:
-        return f"{name}: left at {lever.factor:.4g}; {lever.note}"
+        return f"{name}: not identified, drawn from {lever.low:.4g} to {lever.high:.4g}; {lever.note}"
     return f"{name}: {lever.factor:.4g} ({lever.low:.4g} to {lever.high:.4g})"
 
 

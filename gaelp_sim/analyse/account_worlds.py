@@ -1,4 +1,4 @@
-"""Worlds simulated as an ad platform would report them: our impressions, clicks, cost and conversions by channel and day."""
+"""Worlds as an ad platform would report them: our impressions, clicks, cost and conversions by channel and day."""
 
 from __future__ import annotations
 

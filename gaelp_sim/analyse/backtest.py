@@ -137,10 +137,11 @@ def _cells(account: Account, match: Match, worlds: Days, weeks: tuple[int, int])
         for code, channel in enumerate(account.channels):
             drawn = _by_week(worlds.metrics[metric][:, names.index(channel)], train + test) * match.weight
             for week in range(train, train + test):
-                quantiles = [float(one) for one in np.quantile(drawn[:, week], [0.5, 0.025, 0.975, 0.1, 0.9])]
+                median, low, high, low_80, high_80 = np.quantile(drawn[:, week], [0.5, 0.025, 0.975, 0.1, 0.9]).tolist()
                 first = account.first_day.fromordinal(account.first_day.toordinal() + week * WEEK)
                 naive = _naive(actual[code, :train], week - train + 1)
-                yield Cell(week, first.isoformat(), channel, metric, float(actual[code, week]), *quantiles, *naive)
+                told = week, first.isoformat(), channel, metric, float(actual[code, week])
+                yield Cell(*told, median, low, high, low_80, high_80, *naive)
 
 
 def _by_week(days: Floats, weeks: int) -> Floats:
@@ -167,7 +168,8 @@ def _score(metric: str, cells: list[Cell]) -> Score | None:
     scale = float(actual.mean()) or 1.0
     known = [inside for cell in ours if (inside := cell.naive_inside) is not None]
     return Score(
-        metric, len(ours), float(np.mean([cell.inside_80 for cell in ours])), float(np.mean([cell.inside for cell in ours])),
+        metric, len(ours),
+        float(np.mean([cell.inside_80 for cell in ours])), float(np.mean([cell.inside for cell in ours])),
         float(np.mean(known)) if known else np.nan,
         float(np.abs(np.array([cell.predicted for cell in ours]) - actual).mean() / scale),
         float(np.abs(np.array([cell.naive for cell in ours]) - actual).mean() / scale),

@@ -67,7 +67,8 @@ def _hours(account: Account) -> list[Figure]:
         return []
     cells = np.zeros((account.days, HOURS_PER_DAY))
     np.add.at(cells, (account.day - account.day.min(), account.hour), account.metrics[_volume(account)])
-    return [Figure("hour", ALL, rate, hour) for hour, rate in enumerate(curve(cells, np.arange(HOURS_PER_DAY), HOURS_PER_DAY))]
+    rates = curve(cells, np.arange(HOURS_PER_DAY), HOURS_PER_DAY)
+    return [Figure("hour", ALL, rate, hour) for hour, rate in enumerate(rates)]
 
 
 def _rates(channel: str, days: dict[str, Floats], weekday: Floats) -> list[Figure]:
@@ -78,8 +79,8 @@ def _rates(channel: str, days: dict[str, Floats], weekday: Floats) -> list[Figur
     ]
     for quantity, above, below, factor in (
         ("click rate", "clicks", "impressions", 1), ("price of a click", "cost", "clicks", 1),
-        ("price of a thousand impressions", "cost", "impressions", PER_MILLE), ("conversion rate", "conversions", "clicks", 1),
-        ("cost of a conversion", "cost", "conversions", 1),
+        ("price of a thousand impressions", "cost", "impressions", PER_MILLE),
+        ("conversion rate", "conversions", "clicks", 1), ("cost of a conversion", "cost", "conversions", 1),
     ):
         if above in days and below in days and days[above].sum() > 0 and days[below].sum() > 0:
             rate = ratio_over_days(days[above] * factor, days[below], counted=above != "cost")

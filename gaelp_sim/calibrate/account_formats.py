@@ -63,7 +63,8 @@ _GOOGLE_ADS = AccountFormat(
         "search": "search", "google search": "search", "search network": "search", "search partners": "search",
         "search only": "search", "shopping": "shopping", "display": "display", "display network": "display",
         "google display network": "display", "display only": "display", "video": "video", "youtube videos": "video",
-        "youtube search": "video", "youtube": "video", "performance max": "performance_max", "cross-network": "performance_max",
+        "youtube search": "video", "youtube": "video", "performance max": "performance_max",
+        "cross-network": "performance_max",
         "demand gen": "demand_gen", "discovery": "demand_gen", "app": "app", "smart": "smart",
     },
     "search", True,
@@ -89,7 +90,7 @@ _META = AccountFormat(
     {"facebook": "social", "instagram": "social", "messenger": "social", "threads": "social",
      "audience network": "display", "audience_network": "display", "whatsapp": "social", "unknown": "social"},
     "social", True,
-    "in Ads Reporting choose the breakdown By time > Day, the columns Impressions, Link clicks, Amount spent, Results, as .csv",
+    "in Ads Reporting choose the breakdown By time > Day, columns Impressions, Link clicks, Amount spent, Results, as .csv",
     blank_campaign_is_total=True,
     window_days=7,
 )
@@ -130,7 +131,7 @@ DEVICES = {
     "mobile phones": "mobile", "mobile": "mobile", "mobile devices with full browsers": "mobile", "smartphone": "mobile",
     "iphone": "mobile", "android_smartphone": "mobile", "android smartphone": "mobile", "mobile app": "mobile",
     "mobile_app": "mobile", "mobile web": "mobile", "mobile_web": "mobile", "computers": "desktop", "desktop": "desktop",
-    "computer": "desktop", "tablets": "tablet", "tablet": "tablet", "tablets with full browsers": "tablet", "ipad": "tablet",
-    "android_tablet": "tablet", "android tablet": "tablet",
+    "computer": "desktop", "tablets": "tablet", "tablet": "tablet", "tablets with full browsers": "tablet",
+    "ipad": "tablet", "android_tablet": "tablet", "android tablet": "tablet",
 }
 """What exports call a device; every other word is `other`."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -28,9 +29,12 @@ from gaelp_sim.calibrate.account_text import DELIMITERS, Line, lines_of, refused
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import NONE, Ints
 
+T = TypeVar("T")
 HEADER_LINES = 40
 DAYS_MAX = 3_660
 COUNT_MAX = 1e12
+_DIMENSIONS = ("day", "nth_day", "date_hour", "campaign", "channel")
+"""Where a row names none of these it sums others."""
 _CURRENCY = re.compile(r"^(.*?)\s*\(([A-Za-z]{3})\)$")
 _START_DATE = re.compile(r"#\s*start date:\s*(\d{8})", re.IGNORECASE)
 
@@ -74,7 +78,8 @@ def _sheet(text: str, name: str, format: AccountFormat) -> _Sheet:
         lines = lines_of(text, delimiter, name)
         for place, line in enumerate(lines[:HEADER_LINES]):
             fields, currency = _fields(line.cells, format)
-            if all(any(one in fields for one in group) for group in format.needed) and len(fields) > (best[0] if best else 0):
+            enough = all(any(one in fields for one in group) for group in format.needed)
+            if enough and len(fields) > (best[0] if best else 0):
                 best = len(fields), lines, place, fields, currency
     if best is None:
         raise refused(name, 1, "header", _lacking(text, format))
@@ -105,8 +110,12 @@ def _lacking(text: str, format: AccountFormat) -> str:
     head = [re.split(r"[,;\t|]", line) for line in text.splitlines()[:HEADER_LINES]]
     fields: dict[str, int] = max((_fields(cells, format)[0] for cells in head), key=len, default={})
     lacking = [group for group in format.needed if not any(one in fields for one in group)]
-    words = " and ".join(f"'{format.columns[group[0]][0]}'" for group in lacking) or "its columns"
+    words = " and ".join(_either(format, group) for group in lacking) or "its columns"
     return f"no line among the first {HEADER_LINES} names {words}, as a {format.title} export does; {format.asks}"
+
+
+def _either(format: AccountFormat, group: tuple[str, ...]) -> str:
+    return " or ".join(f"'{format.columns[field][0]}'" for field in group if field in format.columns)
 
 
 def _rows_of(
@@ -139,6 +148,9 @@ def _is_total(line: Line, fields: dict[str, int], format: AccountFormat) -> bool
     first = next((word for word in words if word), "")
     if any(first == total or re.match(rf"{total}\b\s*(:|-|$)", first) for total in format.totals):
         return True
+    named = [words[fields[field]] for field in _DIMENSIONS if field in fields and fields[field] < len(words)]
+    if not any(named):
+        return True
     place = fields.get("campaign")
     return format.blank_campaign_is_total and place is not None and place < len(words) and not words[place]
 
@@ -160,14 +172,14 @@ class _Rows:
         if len(paid) < len(rows):
             left_out["rows of channels without ads"] = len(rows) - len(paid)
         if not paid:
-            raise refused(self.sheet.name, rows[0].number, "channel", "no row is of a paid channel; export paid channels too")
+            rule = "no row is of a paid channel; export paid channels too"
+            raise refused(self.sheet.name, rows[0].number, "channel", rule)
         lines = [line for line, _ in paid]
         day, hour = self._days(lines, text), self._hours(lines)
         self._check_span(lines, day)
         shares = [self._share(line) for line in lines]
-        metrics = {
-            metric: np.array([self._number(line, metric) for line in lines]) for metric in METRICS if metric in self.sheet.fields
-        }
+        told = [metric for metric in METRICS if metric in self.sheet.fields]
+        metrics = {metric: np.array([self._number(line, metric) for line in lines]) for metric in told}
         return Account(
             Path(self.sheet.name).name, self.format, self.currency[0], day, hour, [channel for _, channel in paid],
             [self.sheet.cell(line, "campaign") or "all" for line in lines],
@@ -184,8 +196,9 @@ class _Rows:
                 if mark := told_mark(digits):
                     first.setdefault(mark, line)
                     if len(first) == 2:
-                        message = f"'{shown(cell)}' has other decimals than line {min(one.number for one in first.values())}"
-                        raise self.sheet.refused(line, field, f"{message}; export the file in one locale")
+                        other = min(one.number for one in first.values())
+                        message = f"'{shown(cell)}' has other decimals than line {other}; export the file in one locale"
+                        raise self.sheet.refused(line, field, message)
         return next(iter(first), ".")
 
     def _months(self) -> bool | None:
@@ -196,7 +209,7 @@ class _Rows:
         except (CellError, ValueError) as error:
             raise self.sheet.refused(self.sheet.rows[0], "day", str(error)) from None
 
-    def _told(self, line: Line, field: str, read: Callable[[str], object]) -> object:
+    def _told(self, line: Line, field: str, read: Callable[[str], T]) -> T:
         try:
             return read(self.sheet.cell(line, field))
         except CellError as error:
@@ -213,21 +226,25 @@ class _Rows:
             raise refused(self.sheet.name, line.number, "channel", f"there is no column of channels; {self.format.asks}")
         word = self.sheet.cell(line, "channel")
         if word.lower() not in self.format.channels:
-            raise self.sheet.refused(line, "channel", f"'{shown(word)}' is no channel we know; say --channel '{shown(word)}=NAME'")
+            told = shown(word)
+            raise self.sheet.refused(line, "channel", f"'{told}' is no channel we know; say --channel '{told}=NAME'")
         return self.format.channels[word.lower()]
 
     def _days(self, lines: list[Line], text: str) -> Ints:
         if "date_hour" in self.sheet.fields:
-            return np.array([self._told(line, "date_hour", lambda cell: day_of(cell[:8], self.locale)) for line in lines])
+            return self._column(lines, "date_hour", lambda cell: day_of(cell[:8], self.locale))
         if "day" in self.sheet.fields:
-            days = np.array([self._told(line, "day", lambda cell: day_of(cell, self.locale)) for line in lines])
+            days = self._column(lines, "day", lambda cell: day_of(cell, self.locale))
             self._check_ends(lines, days)
             return days
         start = _START_DATE.search(text)
         if start is None:
-            raise refused(self.sheet.name, 1, "Nth day", "no comment says '# Start date: YYYYMMDD'; export the dimension Date")
-        first = day_of(start[1], self.locale)
-        return np.array([first + int(str(self._told(line, "nth_day", _count))) for line in lines])
+            rule = "no comment says '# Start date: YYYYMMDD'; export the dimension Date"
+            raise refused(self.sheet.name, 1, "Nth day", rule)
+        return day_of(start[1], self.locale) + self._column(lines, "nth_day", _count)
+
+    def _column(self, lines: list[Line], field: str, read: Callable[[str], int]) -> Ints:
+        return np.array([self._told(line, field, read) for line in lines], dtype=np.int64)
 
     def _check_ends(self, lines: list[Line], days: Ints) -> None:
         if "day_end" not in self.sheet.fields:
@@ -243,21 +260,20 @@ class _Rows:
 
     def _hours(self, lines: list[Line]) -> Ints:
         if "date_hour" in self.sheet.fields:
-            return np.array([self._told(line, "date_hour", lambda cell: hour_of(cell[8:])) for line in lines])
+            return self._column(lines, "date_hour", lambda cell: hour_of(cell[8:]))
         if "hour" not in self.sheet.fields:
             return np.full(len(lines), NONE, dtype=np.int64)
-        return np.array([self._told(line, "hour", hour_of) for line in lines])
+        return self._column(lines, "hour", hour_of)
 
     def _number(self, line: Line, metric: str) -> float:
         """A count or an amount; missing is 0, as exports leave out what did not happen."""
         cell = self.sheet.cell(line, metric)
         if is_missing(cell):
             return 0.0
-        digits, currency = self._told(line, metric, split_money)  # type: ignore[misc]
+        digits, currency = self._told(line, metric, split_money)
         if currency:
             self._note_currency(line, metric, currency)
         value = self._told(line, metric, lambda _: number_of(digits, self.locale.decimal))
-        assert isinstance(value, float)
         if not 0 <= value <= COUNT_MAX:
             raise self.sheet.refused(line, metric, f"'{shown(cell)}' is not between 0 and {COUNT_MAX:g}")
         if metric in ("impressions", "clicks") and value != int(value):
@@ -277,9 +293,7 @@ class _Rows:
         cell = self.sheet.cell(line, "share")
         if is_missing(cell):
             return np.nan, np.nan
-        bounds = self._told(line, "share", lambda text: share_of(text, self.locale.decimal))
-        assert isinstance(bounds, tuple)
-        return bounds
+        return self._told(line, "share", lambda text: share_of(text, self.locale.decimal))
 
 
 def _count(cell: str) -> int:

@@ -68,17 +68,15 @@ def _check_lines(text: str, name: str) -> None:
     if (at := text.find("\x00")) >= 0 or (at := text.find("\ufffd")) >= 0:
         line = text.count("\n", 0, at) + 1
         raise refused(name, line, "text", "it holds bytes that are no text; is it an export? save it as CSV")
-    start = 0
-    for number, line in enumerate(io.StringIO(text), start=1):
-        start += len(line)
-        if len(line) > LINE_MAX:
-            raise refused(name, number, "line", f"it has {len(line):,} characters, at most {LINE_MAX:,}; is it CSV?")
+    for number, one in enumerate(io.StringIO(text), start=1):
+        if len(one) > LINE_MAX:
+            raise refused(name, number, "line", f"it has {len(one):,} characters, at most {LINE_MAX:,}; is it CSV?")
 
 
 def lines_of(text: str, delimiter: str, name: str) -> list[Line]:
     """All records that are not blank, cells stripped; raises UsageError for quotes that never close."""
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
-    found = []
+    found: list[Line] = []
     while True:
         number = reader.line_num + 1
         try:
