@@ -32,7 +32,8 @@ class Slots:
     stage: Column
     level: Column
     """(LEVELS, n), read at the opportunity's second"""
-    memory_slot: Ints
+    user: Ints
+    """Whom we take them for, as `Stack.users_of` tells"""
 
     def __len__(self) -> int:
         return len(self.opportunities)
@@ -146,5 +147,5 @@ def _slots(stack: Stack, chosen: Proposals, words: Words, level: Column) -> Slot
     opportunities = Opportunities(
         chosen.row, session.unit, chosen.second, chosen.kind, session.signal, session.device
     )
-    slot = stack.slot_of(chosen.row, session.device)
-    return Slots(opportunities, parted(words, stack.model.bidders), session.segment, session.stage, level, slot)
+    user = stack.users_of(chosen.row, session.device)
+    return Slots(opportunities, parted(words, stack.model.bidders), session.segment, session.stage, level, user)

@@ -186,16 +186,17 @@ class Stack:
             self.statistics, self.shown, lessons, self.prices, self.outsiders.report(),
         )
 
-    def slot_of(self, rows: Ints, device: Column) -> Ints:
-        """Memory slot under which we recognise these people on these devices: 0 the account, else the device's."""
+    def users_of(self, rows: Ints, device: Column) -> Ints:
+        """Users as whom we recognise these people on these devices: where their memory stands, row x SLOTS + slot."""
         if self.model.scenario.identity.mode == "perfect":
-            return np.zeros(len(rows), dtype=np.int64)
+            return rows * SLOTS
         known = self.people.logged_in[rows] >> device & 1
-        return np.where(known, 0, device + 1).astype(np.int64)
+        return rows * SLOTS + np.where(known, 0, device + 1)
 
-    def resolved_user(self, rows: Ints, slots: Ints) -> Ints:
-        """Id of the user as we resolve them: the account's, or the device's own."""
-        return self.alias[rows, np.where(slots == 0, ACCOUNT_ALIAS, slots - 1)]
+    def resolved_user(self, users: Ints) -> Ints:
+        """Ids of users as we resolve them: the account's, or a device's."""
+        row, slot = np.divmod(users, SLOTS)
+        return self.alias[row, np.where(slot == 0, ACCOUNT_ALIAS, slot - 1)]
 
     def clearing_key(self, rows: Ints, second: Ints) -> Ints:
         """Integers that sort within an hour in the order (unit, second, person)."""
