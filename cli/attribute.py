@@ -19,6 +19,18 @@ Command = Callable[..., Any]
 CAMPAIGN_COLUMNS = (*COLUMNS[:3], "campaign", *COLUMNS[3:])
 
 
+class Identity(click.ParamType[str]):
+    """`resolved`, `true`, or the number of a resolution."""
+
+    name = "identity"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word or number as it is."""
+        if value in ("resolved", "true") or (value.isdigit() and int(value)):
+            return value
+        self.fail(f"{value!r} is none of resolved, true, or a resolution's number (gaelp resolve)", param, ctx)
+
+
 _WINDOW = (
     click.option(
         "--lookback-days", type=click.IntRange(min=1), default=30, show_default=True, metavar="DAYS",
@@ -30,8 +42,8 @@ _WINDOW = (
     ),
     click.option("--rivals", is_flag=True, help="Rivals' touches take their part, too; no advertiser could see them."),
     click.option(
-        "--identity", type=click.Choice(["resolved", "true"]), default="resolved", show_default=True,
-        help="Whose touches belong together: those of a user as we resolve them, or of the true person.",
+        "--identity", type=Identity(), default="resolved", show_default=True, metavar="WHOSE",
+        help="Whose touches belong together: a user's as the run resolved them, a resolution's (its number), or true.",
     ),
     click.option("--open-paths", is_flag=True, help="Journeys still open at the end count as paths without a sale."),
     click.option(

@@ -66,6 +66,39 @@ def _second(date: str) -> int | None:
 
 
 @dataclass(frozen=True)
+class Resolving:
+    """What `gaelp resolve` was told."""
+
+    sets: Sequence[str]
+    parameters: str
+    thresholds: Sequence[float]
+
+
+def resolved(db_url: str, run_ref: str, asked: Resolving) -> Record:
+    """Link a run's devices anew; how good each resolution is, the run's own first, and what its probabilities are worth."""
+    from gaelp_sim.analyse.identity_effects import effects
+    from gaelp_sim.analyse.resolve import Request, resolve_run
+    from gaelp_sim.store import Store
+
+    with Store.open(db_url, must_exist=True) as store:
+        run = store.find_run(run_ref)
+        ids = resolve_run(store, run, Request(tuple(asked.sets), asked.parameters, tuple(asked.thresholds)))
+        moved = [effect.as_json() for effect in effects(store, run, ids)]
+    told = {row["resolution_id"]: row for row in rows_of(db_url, run.run_id, "resolutions", "resolution_id")}
+    rows = rows_of(db_url, run.run_id, "identity_quality", "world_id, resolution_id")
+    calibration = rows_of(db_url, run.run_id, "identity_calibration", "probability_from")
+    return {
+        "run_id": run.run_id, "resolutions": ids,
+        "quality": [
+            {"threshold": told[row["resolution_id"]]["threshold"] if row["resolution_id"] else None} | row
+            for row in rows if row["resolution_id"] in (0, *ids)
+        ],
+        "calibration": [row for row in calibration if row["resolution_id"] == ids[0]],
+        "effects": moved, "parameters": told[ids[0]]["parameters"],
+    }
+
+
+@dataclass(frozen=True)
 class Delaying:
     """What `gaelp delays` was told."""
 

@@ -19,6 +19,7 @@ COMMANDS = {
         "gaelp_sim.cli.incrementality:incrementality", "Measure what our ads truly caused, by withholding them."
     ),
     "delays": Lazy("gaelp_sim.cli.delays:delays", "Correct conversion rates for sales still to come."),
+    "resolve": Lazy("gaelp_sim.cli.resolve:resolve", "Link a stored run's devices into users again."),
     "runs": Lazy("gaelp_sim.cli.runs:runs", "List, show, compare and delete stored runs."),
     "rivals": Lazy("gaelp_sim.cli.rivals:rivals", "Show and export what rivals have learned."),
     "scenarios": Lazy("gaelp_sim.cli.scenarios:scenarios", "List, show, check and start scenario files."),

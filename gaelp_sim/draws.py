@@ -58,6 +58,12 @@ class Purpose(IntEnum):
     MARKET_DAY = 20
     """A world's day: words for the day's noise of prices, and the steps of the walks of prices and of volume."""
     CREATIVE_PICK = 21
+    HABIT = 22
+    """A person's own hours of activity, as requests show them."""
+    ADDRESS = 23
+    """A household's network address and place."""
+    SIGHTING = 24
+    """Requests of a device on a day: slot 0 how many, then one slot each."""
     TOUCH_SAMPLE = 27
     """Which touches are tried one by one for what they brought about."""
     RESAMPLE = 28

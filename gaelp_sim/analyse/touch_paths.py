@@ -9,6 +9,7 @@ import numpy as np
 
 from gaelp_sim.attribution.paths import Paths
 from gaelp_sim.compiled import compiled
+from gaelp_sim.errors import UsageError
 from gaelp_sim.events import NONE, US, Bools, Ints, JourneyStatus, TouchKind
 from gaelp_sim.scenario.loading import parse_scenario
 from gaelp_sim.store import RunRecord, Store
@@ -31,7 +32,7 @@ class Window:
     rivals: bool = False
     """Rivals' touches as well as ours, as the person saw them; no advertiser could"""
     identity: str = RESOLVED
-    """RESOLVED: whom we take for one user; TRUE: the person"""
+    """RESOLVED: whom we take for one user; TRUE: the person; digits: the users of a later resolution"""
     open_paths: bool = False
     """Journeys still open at the run's end count as paths without a sale; else they are left out, as censored"""
     as_of_s: int | None = None
@@ -85,8 +86,8 @@ def stored_paths(store: Store, run: RunRecord, window: Window) -> SalePaths:
     """
     touched, statuses = _read_touches(store, run)
     sales = _read_sales(store, run, window.as_of_s)
-    if window.identity == RESOLVED:
-        touched, buyer = _resolved(store, run, touched, sales)
+    if window.identity != TRUE:
+        touched, buyer = _resolved((store, run), touched, sales, window.identity)
         statuses = None
     else:
         people, touched = _numbered(touched)
@@ -140,9 +141,12 @@ def _numbered(touched: Touched) -> tuple[Ints, Touched]:
     return touched.person[first], Touched(user, touched.segment, touched.person, touched.record)
 
 
-def _resolved(store: Store, run: RunRecord, touched: Touched, sales: dict[str, Ints]) -> tuple[Touched, Ints]:
+def _resolved(
+    stored: tuple[Store, RunRecord], touched: Touched, sales: dict[str, Ints], identity: str
+) -> tuple[Touched, Ints]:
     """The touches by resolved user instead, journeys drawn anew by silence; and the user behind each sale."""
-    device_user = device_users(store, run)
+    store, run = stored
+    device_user = device_users(store, run, 0 if identity == RESOLVED else int(identity))
     users, first = np.unique(device_user.user, return_inverse=True)
     at = place_of(device_user.key, touched.person << 2 | touched.record["device"].astype(np.int64))
     user = np.where(at == NONE, NONE, first[np.maximum(at, 0)])
@@ -164,10 +168,19 @@ class DeviceUsers(NamedTuple):
     user: Ints
 
 
-def device_users(store: Store, run: RunRecord) -> DeviceUsers:
-    """The resolved user of every device; one that we have not met is a user of its own."""
+def device_users(store: Store, run: RunRecord, resolution: int = 0) -> DeviceUsers:
+    """The resolved user of every device; one that we have not met is a user of its own.
+
+    resolution: 0 for the run's own. Raises UsageError where there is no such resolution.
+    """
     device = {k: np.asarray(v) for k, v in store.read(run, "device").items()}
-    read = store.read(run, "alias", columns=("world_id", "alias_id", "resolved_user_id"))
+    columns = ("world_id", "alias_id", "resolved_user_id")
+    if resolution:
+        read = store.read(run, "resolved_alias", columns=columns, where={"resolution_id": resolution})
+        if not len(read["alias_id"]):
+            raise UsageError(f"run {run.run_id} has no resolution {resolution}; next: gaelp resolve {run.run_id}")
+    else:
+        read = store.read(run, "alias", columns=columns)
     alias = {name: np.asarray(column) for name, column in read.items()}
     user = device["alias_id"].copy()
     known = np.lexsort([alias["alias_id"], alias["world_id"]])

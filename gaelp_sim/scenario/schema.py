@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from gaelp_sim.scenario.observed import Observed
 from gaelp_sim.scenario.parts import (
     ClassPath,
     HalfLife,
@@ -411,6 +412,7 @@ class Identity(Part):
     """What an advertiser can recognise: a device, joined on log-in; or the person (`perfect`)."""
 
     mode: Literal["devices", "perfect"] = "devices"
+    observed: Observed = Observed()
 
 
 class ScriptEvent(Part):

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from gaelp_sim.store.code_names import IMPRESSION, JOURNEY_STATUSES, STAGES, US
 from gaelp_sim.store.layout import ANALYSIS_TABLES, LAYOUTS, RUN_VALUES
 
-_NOT_TOLD = ("alias_link", "price_landscape", "truth_price", "checkpoint", *ANALYSIS_TABLES)
+_NOT_TOLD = ("price_landscape", "truth_price", "checkpoint", *ANALYSIS_TABLES)
 """Tables that know the end."""
 _STATIC = ("world", "name", "device", "truth_person")
 _ACTIVE, _LOST, _CONVERTED = (JOURNEY_STATUSES.index(status) for status in ("ACTIVE", "LOST", "CONVERTED"))

@@ -67,77 +67,6 @@ _WORLDS = View(
     run_of("world"),
 )
 
-_ALIASES = View(
-    "aliases", "observed identifiers with the user that resolution gave them",
-    columns(
-        RUN_ID, WORLD,
-        plain("alias_id", "observed identifier"),
-        coded("kind", "kind of device", DEVICE_KINDS),
-        optional("resolved_user_id", "resolved user"),
-        plain("match_confidence", "confidence of that match, 0-1"),
-        moment("first_seen", "when it was first seen"),
-        moment("last_seen", "when it was last seen"),
-        moment("login", "last log-in on it"),
-    ),
-    run_of("alias"),
-)
-
-_POSSIBLE_ALIASES = View(
-    "possible_aliases", "pairs of aliases that may be one user, with probability",
-    columns(
-        RUN_ID, WORLD,
-        plain("alias_id", "one alias"),
-        plain("other_alias_id", "the other"),
-        plain("resolution_id", "resolution that found the pair; 0 is the run's own"),
-        plain("probability", "probability that both are one user"),
-        plain("method", "evidence that linked them"),
-    ),
-    run_of("alias_link"),
-)
-
-_LINKED = ("@run AS r JOIN @device AS d ON d.run_key = r.run_key JOIN @alias AS a ON a.run_key = d.run_key"
-           " AND a.world_id = d.world_id AND a.alias_id = d.alias_id WHERE a.first_seen_s <> -1")
-_PAIRS = "COUNT(*) * (COUNT(*) - 1) / 2"
-
-
-def _share(name: str, meaning: str, of: str, among: str) -> ViewColumn:
-    return plain(name, meaning, f"CAST({of} AS DOUBLE PRECISION) / NULLIF({among}, 0)")
-
-
-_IDENTITY_QUALITY = View(
-    "identity_quality", "how well resolution joined aliases, by pairs, against truth",
-    columns(
-        GROUPED_RUN_ID, WORLD,
-        plain("people", "people with an alias seen"),
-        plain("aliases", "aliases seen"),
-        plain("resolved_users", "users that resolution made of them"),
-        plain("true_pairs", "pairs of aliases of one person"),
-        plain("linked_pairs", "pairs that resolution joined"),
-        plain("right_pairs", "pairs that are both"),
-        _share("precision_pairs", "right / linked; NULL if none was linked", "t.right_pairs", "t.linked_pairs"),
-        _share("recall_pairs", "right / true; NULL if there were none", "t.right_pairs", "t.true_pairs"),
-        _share("f1_pairs", "harmonic mean of both", "2 * t.right_pairs", "(t.linked_pairs + t.true_pairs)"),
-    ),
-    f"""
-    FROM (
-      SELECT g.run_id, g.world_id, CAST(SUM(g.people) AS BIGINT) AS people, CAST(SUM(g.aliases) AS BIGINT) AS aliases,
-        CAST(SUM(g.users) AS BIGINT) AS resolved_users, CAST(SUM(g.true_pairs) AS BIGINT) AS true_pairs,
-        CAST(SUM(g.linked_pairs) AS BIGINT) AS linked_pairs, CAST(SUM(g.right_pairs) AS BIGINT) AS right_pairs
-      FROM (
-        SELECT r.run_id, d.world_id, 1 AS people, COUNT(*) AS aliases, 0 AS users, {_PAIRS} AS true_pairs,
-          0 AS linked_pairs, 0 AS right_pairs
-        FROM {_LINKED} GROUP BY r.run_id, d.world_id, d.person_id
-        UNION ALL
-        SELECT r.run_id, d.world_id, 0, 0, 1, 0, {_PAIRS}, 0
-        FROM {_LINKED} GROUP BY r.run_id, d.world_id, a.resolved_user_id
-        UNION ALL
-        SELECT r.run_id, d.world_id, 0, 0, 0, 0, 0, {_PAIRS}
-        FROM {_LINKED} GROUP BY r.run_id, d.world_id, a.resolved_user_id, d.person_id
-      ) AS g GROUP BY g.run_id, g.world_id
-    ) AS t
-    """,
-)
-
 TOUCH_OF_CREDIT = ("JOIN @touchpoint AS p ON p.run_key = t.run_key AND p.world_id = t.world_id"
                     " AND p.person_id = t.{person} AND p.occurred_s = t.occurred_s AND p.touch_slot = t.touch_slot")
 _SALE_OF_CREDIT = ("JOIN @conversion AS c ON c.run_key = t.run_key AND c.world_id = t.world_id"
@@ -278,7 +207,6 @@ _TRUTH_DEVICES = View(
 
 RUN_VIEWS = (_RUNS, _WORLDS)
 CREDIT_VIEWS = (
-    _ATTRIBUTION, _ATTRIBUTION_CAMPAIGNS, _ATTRIBUTIONS, _CREDIT, _JOURNEY_REWARDS, _ALIASES, _POSSIBLE_ALIASES,
-    _IDENTITY_QUALITY,
+    _ATTRIBUTION, _ATTRIBUTION_CAMPAIGNS, _ATTRIBUTIONS, _CREDIT, _JOURNEY_REWARDS,
 )
 TRUTH_VIEWS = (_TRUTH_PEOPLE, _TRUTH_DEVICES)

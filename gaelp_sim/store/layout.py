@@ -213,21 +213,25 @@ _LAYOUTS = (
         rank_high:double misallocated_micros:double misallocated_low:double misallocated_high:double""",
         replaced=True,
     ),
-    _table("resolution", "resolution_id:int | settings:text", replaced=True),
+    _table("resolution", "resolution_id:int | threshold:double parameters:text settings:text", replaced=True),
+    _table(
+        "resolved_alias",
+        "resolution_id:int world_id:int alias_id:big | resolved_user_id:big match_confidence:double", replaced=True,
+    ),
     _table("checkpoint", "hour:int | rows:big chain_hash:bytes digests:bytes state_hash:bytes state:bytes"),
 )
 
 LAYOUTS: dict[str, TableLayout] = {layout.name: layout for layout in _LAYOUTS}
 
 SIMULATION_TABLES: tuple[str, ...] = (
-    "world", "name", "person", "device", "truth_person", "alias", "alias_link", "journey", "touchpoint", "decision",
-    "auction_hour", "conversion", "bid_sheet", "ledger", "budget_day", "rival_day", "price_landscape",
+    "world", "name", "person", "device", "truth_person", "alias", "journey", "touchpoint", "decision", "auction_hour",
+    "conversion", "bid_sheet", "ledger", "budget_day", "rival_day", "price_landscape",
     "truth_price", "trigger_event",
 )
 """Tables that the simulation writes, in the order of the row hash."""
 
 ANALYSIS_TABLES: tuple[str, ...] = (
     "attribution_settings", "credit", "credit_sum", "journey_reward", "truth_credit", "incremental", "attribution_error",
-    "resolution",
+    "resolution", "resolved_alias", "alias_link",
 )
 """Tables that analyses of a finished run add rows to; outside the row hash and the hash chain."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gaelp_sim.store.causal_views import CAUSAL_VIEWS
 from gaelp_sim.store.credit_views import CREDIT_VIEWS, RUN_VIEWS, TRUTH_VIEWS
+from gaelp_sim.store.identity_views import IDENTITY_VIEWS
 from gaelp_sim.store.journey_views import JOURNEY_VIEWS
 from gaelp_sim.store.market_views import MARKET_VIEWS
 from gaelp_sim.store.observed_views import OBSERVED_VIEWS
@@ -12,8 +13,8 @@ from gaelp_sim.store.view_parts import DIALECTS, View, resolve_marks
 
 VIEWS: dict[str, View] = {
     view.name: view
-    for group in (JOURNEY_VIEWS, MARKET_VIEWS, RIVAL_VIEWS, CREDIT_VIEWS, CAUSAL_VIEWS, RUN_VIEWS, TRUTH_VIEWS,
-                  OBSERVED_VIEWS)
+    for group in (JOURNEY_VIEWS, MARKET_VIEWS, RIVAL_VIEWS, CREDIT_VIEWS, CAUSAL_VIEWS, IDENTITY_VIEWS, RUN_VIEWS,
+                  TRUTH_VIEWS, OBSERVED_VIEWS)
     for view in group
 }
 """Every view by name, in the order in which lists show them."""

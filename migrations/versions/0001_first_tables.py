@@ -143,7 +143,10 @@ _TABLES = {
         "rank_high:double misallocated_micros:double misallocated_low:double misallocated_high:double"
     ),
     "resolution": (
-        "resolution_id:int | settings:text"
+        "resolution_id:int | threshold:double parameters:text settings:text"
+    ),
+    "resolved_alias": (
+        "resolution_id:int world_id:int alias_id:big | resolved_user_id:big match_confidence:double"
     ),
     "checkpoint": (
         "hour:int | rows:big chain_hash:bytes digests:bytes state_hash:bytes state:bytes"

@@ -137,6 +137,11 @@ def _analyses() -> dict[str, list[Row]]:
         "attribution_settings": [
             {"model": model, "rule": model, "settings": "{}", "sales": 3} for model in ("last", "linear")
         ],
+        "resolution": [{"resolution_id": 1, "threshold": 0.5, "parameters": "{}", "settings": "{}"}],
+        "resolved_alias": [
+            {"resolution_id": 1, "alias_id": alias, "resolved_user_id": user, "match_confidence": 0.75}
+            for alias, user in ((100, 100), (101, 100), (102, 102), (103, 103), (104, 104))
+        ],
         "credit": _credits(),
         "credit_sum": _credit_sums(),
         "journey_reward": [

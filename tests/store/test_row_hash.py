@@ -8,7 +8,7 @@ import numpy as np
 
 from gaelp_sim.store import Batch, RunRecord, Store, reader, row_hash
 
-GOLDEN = "a2c8797fa50277c69ac1dd86199bb71ca805a89a49b92c29d0b91e6d4c903edc"
+GOLDEN = "f10b1d0e32431fe02fd9c2ea32dd9e37c43c5404a5764f3cce889b3bdc33636b"
 
 
 def hash_of_days(url: str, record: RunRecord, batches: list[Batch]) -> str:
