@@ -17,7 +17,7 @@ from gaelp_sim.market.landscape import Watched, prices_to_beat, watch
 from gaelp_sim.market.learning import Offered, Seats, add_lessons
 from gaelp_sim.observe.beliefs import Singles
 from gaelp_sim.observe.memory import SLOTS, Impressions, Losses, recent_looks, remember_impressions, remember_losses
-from gaelp_sim.units import PPM
+from gaelp_sim.units import PPM, SECONDS_PER_HOUR
 from gaelp_sim.world.control import ENTERED, OPPORTUNITIES, PRICE_INDEX, WINS
 from gaelp_sim.world.decisions import Decided, log_decisions
 from gaelp_sim.world.log import Block
@@ -41,11 +41,19 @@ class Cleared:
 
 def play_rounds(stack: Stack, hour: int, proposals: Proposals) -> None:
     """Clear an hour's opportunities in rounds: what a person saw in round k changes round k + 1."""
-    for number in range(stack.model.scenario.population.opportunities_per_hour_max):
+    most = stack.model.scenario.population.opportunities_per_hour_max
+    played = None if stack.linkage is None else np.zeros(stack.people.size, dtype=np.int64)
+    number = 0
+    while number < most or played is not None:
         slots = round_of(stack, proposals)
         if slots is None:
             return
         _play(stack, hour, number, slots)
+        number += 1
+        if played is not None:  # users of several people take turns, so rounds are more than one person's
+            rows = slots.opportunities.row
+            played[rows] += 1
+            stack.played_s[rows[played[rows] == most]] = (hour + 1) * SECONDS_PER_HOUR - 1
 
 
 def _play(stack: Stack, hour: int, number: int, slots: Slots) -> None:

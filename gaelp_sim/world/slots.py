@@ -53,7 +53,12 @@ def round_of(stack: Stack, pending: Proposals) -> Slots | None:
     row, second, kind = pending.row[at], pending.second[at], pending.kind[at]
     words = round_words(model.draws, stack.who(row, second), model.bidders)
     level = read_levels(stack, row, second, parted(words, model.bidders).decay)
+    before = None if stack.linkage is None else stack.played_s[row]
     chosen = _first_of_each((row, second), level, model.goodwill_needed[kind], stack.played_s)
+    if before is not None:
+        later = chosen & ~_first_of_users(stack, row, pending.luck_device[at], chosen)
+        chosen &= ~later
+        stack.played_s[row[later]] = before[later]
     if not chosen.all():
         at = at[chosen]
         # In the usual layout: compiled code is made anew for every other one.
@@ -102,6 +107,24 @@ def _first_of_each(where: tuple[Ints, Ints], level: Column, needed: NDArray[np.i
             chosen[i] = True
             played_s[row[i]] = second[i]
     return chosen
+
+
+def _first_of_users(stack: Stack, row: Ints, luck: Words, chosen: Bools) -> Bools:
+    """True at the first of each user's chosen opportunities: a user that is several people has one a round."""
+    first, some = np.zeros(len(row), dtype=np.bool_), np.flatnonzero(chosen)
+    device = _devices_to_be(stack.people, row[some], stack.model.chain, luck[some])
+    _, place = np.unique(stack.users_of(row[some], device), return_index=True)
+    first[some[place]] = True
+    return first
+
+
+@compiled
+def _devices_to_be(people: People, row: Ints, chain: Chain, luck: Words) -> NDArray[np.int8]:
+    device = np.empty(len(row), dtype=np.int8)
+    for i in range(len(row)):
+        person = row[i]
+        device[i] = next_device(chain, people.device[person], people.owned[person], people.stage[person], luck[i])
+    return device
 
 
 class _Session(NamedTuple):

@@ -21,6 +21,7 @@ from gaelp_sim.population.people import People, born, joined
 from gaelp_sim.population.proposals import DayPlan
 from gaelp_sim.units import SECONDS_PER_HOUR
 from gaelp_sim.world.control import REVENUE, STATISTICS, Orders, Report
+from gaelp_sim.world.linkage import Linkage
 from gaelp_sim.world.log import Log, Table
 from gaelp_sim.world.model import Model
 from gaelp_sim.world.outside_users import OutsideUsers
@@ -108,6 +109,8 @@ class Stack:
 
     trial: Trial | None = None
     """What is done differently in a world that is lived through once more, None in a run"""
+    linkage: Linkage | None = None
+    """Users linked by evidence, where the scenario does so"""
     outside: OutsideUsers | None = None
     """What an outside user model keeps of the people, where the scenario names one"""
 
@@ -144,10 +147,13 @@ class Stack:
         noise, shift = world_conditions(model, worlds)
         budgets = Budgets.of(model.accounts, len(worlds), model.channels)
         never = np.full((people.size, len(DeviceKind)), NONE, dtype=np.int64)
+        alias = alias_ids(model, people)
+        linked = model.scenario.identity.mode == "linked"
+        linkage = Linkage.of(model.draws, model.scenario, people, alias) if linked else None
         return Stack(
-            model, place, people, memory, budgets, worlds, noise, shift, alias_ids(model, people), never,
+            model, place, people, memory, budgets, worlds, noise, shift, alias, never,
             never.copy(), never.copy(), _no_pending(), {},
-            Frequency.of(model.scenario.us.frequency_cap, people.size * SLOTS),
+            Frequency.of(model.scenario.us.frequency_cap, people.size * SLOTS), linkage=linkage,
         )
 
     @property
@@ -188,6 +194,8 @@ class Stack:
 
     def users_of(self, rows: Ints, device: Column) -> Ints:
         """Users as whom we recognise these people on these devices: where their memory stands, row x SLOTS + slot."""
+        if self.linkage is not None:
+            return self.linkage.users_of(rows, device)
         if self.model.scenario.identity.mode == "perfect":
             return rows * SLOTS
         known = self.people.logged_in[rows] >> device & 1

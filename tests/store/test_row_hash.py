@@ -8,7 +8,7 @@ import numpy as np
 
 from gaelp_sim.store import Batch, RunRecord, Store, reader, row_hash
 
-GOLDEN = "f10b1d0e32431fe02fd9c2ea32dd9e37c43c5404a5764f3cce889b3bdc33636b"
+GOLDEN = "da35d7e6181c88ae70648095a13996b3e71220d96a301988295799a3adfa81bf"
 
 
 def hash_of_days(url: str, record: RunRecord, batches: list[Batch]) -> str:
