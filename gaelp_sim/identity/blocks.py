@@ -13,7 +13,7 @@ import numpy as np
 from gaelp_sim.compiled import compiled, inlined
 from gaelp_sim.events import NONE, Ints
 
-_ROOM = 1024
+_ROOM, _POOLS = 1024, 11
 
 
 class Codes(NamedTuple):
@@ -56,8 +56,9 @@ class Codes(NamedTuple):
 
 def no_codes(aliases: int) -> Codes:
     """Nobody seen anywhere."""
-    parts = [np.full(2 * _ROOM, NONE, dtype=np.int64), *(np.zeros(_ROOM, dtype=np.int64) for _ in range(11))]
-    return Codes(*parts, *(np.full(aliases, NONE, dtype=np.int64) for _ in range(5)), np.zeros(2, dtype=np.int64))
+    pools = [np.zeros(_ROOM, dtype=np.int64) for _ in range(_POOLS)]
+    by_alias = [np.full(aliases, NONE, dtype=np.int64) for _ in range(5)]
+    return Codes._make([np.full(2 * _ROOM, NONE, dtype=np.int64), *pools, *by_alias, np.zeros(2, dtype=np.int64)])
 
 
 def with_room(codes: Codes, more: int) -> Codes:
@@ -67,8 +68,8 @@ def with_room(codes: Codes, more: int) -> Codes:
     room = len(codes.alias)
     while room < codes.used.max() + more:
         room *= 2
-    pools = (np.concatenate([pool, np.zeros(room - len(pool), dtype=np.int64)]) for pool in codes[1:12])
-    grown = Codes(np.full(2 * room, NONE, dtype=np.int64), *pools, *codes[12:])
+    pools = [np.concatenate([pool, np.zeros(room - len(pool), dtype=np.int64)]) for pool in codes[1 : 1 + _POOLS]]
+    grown = Codes._make([np.full(2 * room, NONE, dtype=np.int64), *pools, *codes[1 + _POOLS :]])
     _fill_table(grown)
     return grown
 
@@ -76,7 +77,7 @@ def with_room(codes: Codes, more: int) -> Codes:
 @inlined
 def _hash(unit: int, code: int, size: int) -> int:
     mixed = (np.uint64(code) ^ (np.uint64(unit) << np.uint64(44))) * np.uint64(0x9E3779B97F4A7C15)
-    return np.int64(mixed >> np.uint64(20)) & np.int64(size - 1)
+    return int(np.int64(mixed >> np.uint64(20)) & np.int64(size - 1))
 
 
 @compiled
@@ -102,9 +103,11 @@ def note(codes: Codes, aliases: Ints, units: Ints, seen: Ints) -> Ints:
         here = _place_of((codes.table, codes.unit, codes.code), units[alias], seen[i])
         if here == NONE:
             here = _added(codes, units[alias], seen[i])
-        node = newest_of_alias[alias]
-        while node != NONE and at[node] != here:
-            node = before_of_alias[node]
+        node = commonest[alias]  # most often it is that one
+        if node == NONE or at[node] != here:
+            node = newest_of_alias[alias]
+            while node != NONE and at[node] != here:
+                node = before_of_alias[node]
         if node == NONE:
             node = _first_time(codes, alias, here)
         times[node] += 1

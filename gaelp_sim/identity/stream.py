@@ -35,7 +35,6 @@ from gaelp_sim.identity.weighing import (
     KINDS,
     Known,
     Scales,
-    alone_score,
     scales_of,
 )
 
@@ -101,6 +100,8 @@ class Stream:
         Where users become one, the founder of whom most is remembered gives the name.
         """
         fresh = np.flatnonzero(self._fresh)
+        if not len(fresh):
+            return _NOBODY
         self._fresh[fresh] = False
         asked = asked_of(self.known, (self.scales, self.rules.join_at), self._marks, fresh, self.links)
         order = np.lexsort([asked.other, asked.one, -asked.chance])
@@ -137,9 +138,13 @@ class Stream:
         self._touched = []
 
 
+_NONE = np.zeros(0, dtype=np.int64)
+_NOBODY = Moves(_NONE, _NONE, _NONE, np.zeros(0), _NONE)
+
+
 @compiled
 def _observe(known: Known, rising: Floats, seen: tuple[Ints, Ints], codes: tuple[Ints, Ints], fresh: Bools) -> None:
-    """An alias is worth another look when a quarter more requests have come, or it shares a telling address anew."""
+    """An alias is worth another look when half as many requests more have come, or it shares a telling address anew."""
     hours, alone, units, kinds, met = known.hours, known.alone, known.unit, known.kind, known.met
     for i in range(len(seen[0])):
         one = seen[0][i]
@@ -147,9 +152,11 @@ def _observe(known: Known, rising: Floats, seen: tuple[Ints, Ints], codes: tuple
         if total == 0:
             met[units[one], kinds[one]] += 1
         if total < COUNTED_MAX:
-            hours[one, seen[1][i]] += 1
+            block, before = seen[1][i], int(hours[one, seen[1][i]])
+            alone[one] += rising[block, before + 1] - rising[block, before]
+            alone[one] -= rising[BLOCKS, total + 1] - rising[BLOCKS, total]
+            hours[one, block] += 1
             hours[one, BLOCKS] += 1
-            alone[one] = alone_score(hours, rising, one)
             fresh[one] |= _due(total + 1)
     nodes = note(known.addresses, seen[0], units, codes[0])
     note(known.places, seen[0], units, codes[1])
@@ -160,10 +167,10 @@ def _observe(known: Known, rising: Floats, seen: tuple[Ints, Ints], codes: tuple
 
 @inlined
 def _due(total: int) -> bool:
-    """True for 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18 ...: each a quarter more than the one before."""
+    """True for 1, 2, 3, 4, 6, 9, 13, 19, 28 ...: each half as much more than the one before."""
     due = 1
     while due < total:
-        due += max(due // 4, 1)
+        due += max(due // 2, 1)
     return due == total
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gaelp_sim.compiled import compiled, inlined
+from gaelp_sim.compiled import compiled
 from gaelp_sim.events import NONE, Floats, Ints
 from gaelp_sim.identity.blocks import Codes
 from gaelp_sim.identity.evidence import BLOCKS
@@ -39,7 +39,7 @@ class Known(NamedTuple):
     hours: Shorts
     """(aliases, BLOCKS + 1): requests by block of the day, and of all"""
     alone: Floats
-    """(aliases,): log probability of its hours by themselves"""
+    """(aliases,): log probability of its hours by themselves, Dirichlet-multinomial, apart from the multinomial factor"""
     met: Ints
     """(units, KINDS): aliases of which a request was seen"""
     addresses: Codes
@@ -74,15 +74,6 @@ def scales_of(parameters: Parameters, shares: Floats) -> Scales:
     prior = np.append(parameters.habit * shares, parameters.habit)[:, None]
     steps = np.log(prior + np.arange(2 * COUNTED_MAX))
     return Scales(factors, np.concatenate([np.zeros((BLOCKS + 1, 1)), np.cumsum(steps, axis=1)], axis=1))
-
-
-@inlined
-def alone_score(hours: Shorts, rising: Floats, alias: int) -> float:
-    """log probability of an alias's hours by themselves, Dirichlet-multinomial, apart from the multinomial factor."""
-    score = -rising[BLOCKS, hours[alias, BLOCKS]]
-    for block in range(BLOCKS):
-        score += rising[block, hours[alias, block]]
-    return score
 
 
 @compiled

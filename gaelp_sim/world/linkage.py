@@ -113,15 +113,17 @@ class Linkage:
         if hour == 0:
             return
         day, last = divmod(hour - 1, HOURS_PER_DAY)
-        met_s = first_seen_s[self.row, self.kind]
-        met_s = np.where(met_s == NONE, np.iinfo(np.int64).max, met_s)
         if self._day is None or self._day.day != day:
-            self._day = self._requests(day, np.flatnonzero(met_s < day * SECONDS_PER_DAY))
+            self._day = self._requests(day, self._met(first_seen_s, 0, day))
         a, b = self._day.edges[last], self._day.edges[last + 1]
-        self.stream.observe(Sightings(*(column[a:b] for column in vars(self._day.seen).values())))
+        self.stream.observe(_part(self._day.seen, a, b))
         if last == HOURS_PER_DAY - 1:
-            today = (met_s >= day * SECONDS_PER_DAY) & (met_s < (day + 1) * SECONDS_PER_DAY)
-            self.stream.observe(self._requests(day, np.flatnonzero(today)).seen)
+            self.stream.observe(self._requests(day, self._met(first_seen_s, day, day + 1)).seen)
+
+    def _met(self, first_seen_s: Ints, day: int, before: int) -> Ints:
+        """Aliases that we met first on these days."""
+        met_s = first_seen_s[self.row, self.kind]
+        return np.flatnonzero((met_s >= day * SECONDS_PER_DAY) & (met_s < before * SECONDS_PER_DAY))
 
     def _requests(self, day: int, aliases: Ints) -> _Day:
         some = Devices(*(column[aliases] for column in self.devices))
@@ -187,3 +189,7 @@ class Linkage:
             alias_of(arrays["partner"].reshape(-1, KINDS)[at]), arrays["chance"].reshape(-1, KINDS)[at],
             self.stream.links.next_in_account, alias_of(arrays["user"].reshape(-1)[at][:, None])[:, 0],
         )
+
+
+def _part(seen: Sightings, begin: int, end: int) -> Sightings:
+    return Sightings(seen.alias[begin:end], seen.block[begin:end], seen.address[begin:end], seen.place[begin:end])

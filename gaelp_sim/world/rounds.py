@@ -42,15 +42,16 @@ class Cleared:
 def play_rounds(stack: Stack, hour: int, proposals: Proposals) -> None:
     """Clear an hour's opportunities in rounds: what a person saw in round k changes round k + 1."""
     most = stack.model.scenario.population.opportunities_per_hour_max
-    played = None if stack.linkage is None else np.zeros(stack.people.size, dtype=np.int64)
-    number = 0
-    while number < most or played is not None:
+    played = np.zeros(stack.people.size if stack.linkage is not None else 0, dtype=np.int8)
+    number, rounds = 0, most
+    while number < rounds:
         slots = round_of(stack, proposals)
         if slots is None:
             return
         _play(stack, hour, number, slots)
         number += 1
-        if played is not None:  # users of several people take turns, so rounds are more than one person's
+        if stack.linkage is not None:  # people of one user take turns, for which there are more rounds
+            rounds += slots.waiting
             rows = slots.opportunities.row
             played[rows] += 1
             stack.played_s[rows[played[rows] == most]] = (hour + 1) * SECONDS_PER_HOUR - 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +34,8 @@ class Slots:
     """(LEVELS, n), read at the opportunity's second"""
     user: Ints
     """Whom we take them for, as `Stack.users_of` tells"""
+    waiting: bool = False
+    """Somebody waits for the next round, as another of the same user is in this one"""
 
     def __len__(self) -> int:
         return len(self.opportunities)
@@ -53,17 +55,18 @@ def round_of(stack: Stack, pending: Proposals) -> Slots | None:
     row, second, kind = pending.row[at], pending.second[at], pending.kind[at]
     words = round_words(model.draws, stack.who(row, second), model.bidders)
     level = read_levels(stack, row, second, parted(words, model.bidders).decay)
-    before = None if stack.linkage is None else stack.played_s[row]
+    before, waiting = None if stack.linkage is None else stack.played_s[row], False
     chosen = _first_of_each((row, second), level, model.goodwill_needed[kind], stack.played_s)
     if before is not None:
         later = chosen & ~_first_of_users(stack, row, pending.luck_device[at], chosen)
         chosen &= ~later
+        waiting = bool(later.any())
         stack.played_s[row[later]] = before[later]
     if not chosen.all():
         at = at[chosen]
         # In the usual layout: compiled code is made anew for every other one.
         words, level = np.ascontiguousarray(words[:, chosen]), np.ascontiguousarray(level[:, chosen])
-    return _slots(stack, Proposals(**pending.take(at)), words, level) if len(at) else None
+    return replace(_slots(stack, Proposals(**pending.take(at)), words, level), waiting=waiting) if len(at) else None
 
 
 @inlined
