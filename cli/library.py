@@ -30,11 +30,11 @@ class Asked:
     """Date or time at which the views are to stand as they stood then"""
 
 
-def loaded_scenario(name_or_path: str, *, sets: Sequence[str] = ()) -> Scenario:
-    """The scenario of that name or file, with `key=value` overrides applied; raises ScenarioError."""
+def loaded_scenario(name_or_path: str, *, sets: Sequence[str] = (), fragments: Sequence[str] = ()) -> Scenario:
+    """The scenario of that name or file, with fragments, then `key=value` overrides, applied; raises ScenarioError."""
     from gaelp_sim.scenario.loading import load_scenario
 
-    return load_scenario(name_or_path, sets)
+    return load_scenario(name_or_path, sets, fragments)
 
 
 def when_compiling(tell: Callable[[], None]) -> None:
@@ -247,7 +247,7 @@ def scenario_names() -> Sequence[str]:
 
 def scenario_fields(scenario: Scenario) -> Record:
     """The scenario with every default filled in, as JSON values."""
-    return scenario.model_dump(mode="json")
+    return scenario.written()
 
 
 def scenario_yaml(scenario: Scenario) -> str:

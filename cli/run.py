@@ -28,6 +28,7 @@ class RunOptions:
     seed: int | None
     days: int | None
     sets: Sequence[str]
+    fragments: Sequence[str]
     policy: str | None
     rivals: str | None
     rivals_from: str | None
@@ -46,6 +47,10 @@ class RunOptions:
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Seed of all luck.  [default: the scenario's]")
 @click.option("--days", type=click.IntRange(1, 3650), metavar="DAYS", help="Days to simulate.  [default: the scenario's]")
 @click.option("--set", "sets", multiple=True, metavar="K=V", help="Change a key of the scenario; may be repeated.")
+@click.option(
+    "--with", "fragments", multiple=True, metavar="FILE",
+    help="Write a fragment (as gaelp calibrate makes) over the scenario; may be repeated.",
+)
 @click.option("--policy", metavar="P", help="How we bid: rule, silent, or your own module:Class.  [default: rule]")
 @click.option(
     "--rivals", type=click.Choice(["frozen", "learning"]),
@@ -150,7 +155,9 @@ def _scenario(options: RunOptions, settings: Settings) -> Any:
     if options.rivals is not None:
         sets += (f"rivals_learn={str(options.rivals == 'learning').lower()}",)
     if options.scenario is not None:
-        return library.loaded_scenario(options.scenario, sets=sets)
+        return library.loaded_scenario(options.scenario, sets=sets, fragments=tuple(options.fragments))
+    if options.fragments:
+        raise UsageError("--with needs a SCENARIO to be written over: name it, with or without --continue RUN.")
     if options.continue_ref is not None:
         return library.stored_scenario(settings.db_url, options.continue_ref, sets=sets)
     raise UsageError("SCENARIO is missing: give a name (gaelp scenarios list) or a YAML file, or --continue RUN.")

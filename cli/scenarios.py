@@ -41,15 +41,16 @@ def list_scenarios(settings: Settings, /) -> None:
 @scenarios.command("show")
 @click.argument("scenario", type=ScenarioRef())
 @click.option("--set", "sets", multiple=True, metavar="K=V", help="Change a key first; may be repeated.")
+@click.option("--with", "fragments", multiple=True, metavar="FILE", help="Write a fragment over it first; may be repeated.")
 @click.pass_obj
-def show_scenario(settings: Settings, /, scenario: str, *, sets: tuple[str, ...]) -> None:
+def show_scenario(settings: Settings, /, scenario: str, *, sets: tuple[str, ...], fragments: tuple[str, ...]) -> None:
     """Print a scenario in full, every default filled in.
 
     \b
     Example:
       gaelp scenarios show quickstart --set days=3
     """
-    loaded = library.loaded_scenario(scenario, sets=sets)
+    loaded = library.loaded_scenario(scenario, sets=sets, fragments=fragments)
     if settings.as_json:
         print_json(library.scenario_fields(loaded))
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from gaelp_sim.cli.library import Asked, Record, answered
@@ -127,6 +128,45 @@ def delayed(db_url: str, run_ref: str, asked: Delaying) -> Record:
             "cohorts": [cohort.__dict__ for cohort in delays.cohorts(store, run, request)],
             "lags": [{"lag": name, "sales": sales} for name, sales in delays.lag_buckets(clicks, as_of_s)],
         }
+
+
+def calibrated(path: Path, form: str) -> Record:
+    """Fit a log; the YAML fragment, the figures and the rows left out."""
+    from gaelp_sim.analyse.calibrate import calibrate, fragment
+
+    found = calibrate(path, form, lambda rows: None)
+    return {
+        "format": form, "rows": found.sums.rows, "clicks": found.sums.clicks, "fragment": fragment(found),
+        "figures": {
+            name: {"value": one.value, "low": one.low, "high": one.high} for name, one in found.figures.items()
+        },
+        "hour": [one.value for one in found.hour], "weekday": [one.value for one in found.weekday],
+        "skipped": {
+            reason: {"rows": count, "line": line} for reason, (count, line) in sorted(found.skipped.reasons.items())
+        },
+    }
+
+
+@dataclass(frozen=True)
+class Exporting:
+    """What `gaelp export` was told."""
+
+    to: str
+    folder: Path
+    views: Sequence[str]
+    force: bool
+
+
+def exported(db_url: str, run_ref: str, asked: Exporting, on_file: Callable[[str, int], None]) -> list[Record]:
+    """Write a run as files; each with its rows and hash."""
+    from gaelp_sim.analyse.export import Request, export
+    from gaelp_sim.store import Store
+
+    with Store.open(db_url, must_exist=True) as store:
+        request = Request(asked.to, asked.folder, tuple(asked.views), asked.force)
+        manifest = export(store, store.find_run(run_ref), request, on_file)
+    files: list[Record] = manifest["files"]
+    return files
 
 
 @dataclass(frozen=True)

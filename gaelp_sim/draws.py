@@ -68,6 +68,8 @@ class Purpose(IntEnum):
     """Which touches are tried one by one for what they brought about."""
     RESAMPLE = 28
     """Clusters drawn again with replacement, for intervals."""
+    WORLD_PARAMETER = 29
+    """A world's own value of a parameter that the scenario writes as an interval."""
 
 
 class Who(NamedTuple):

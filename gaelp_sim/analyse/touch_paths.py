@@ -115,13 +115,11 @@ def timeout_s(run: RunRecord) -> int:
 
 def _read_touches(store: Store, run: RunRecord) -> tuple[Touched, Ints | None]:
     """All touches in journeys' paths, by person and time, and the status of each journey."""
-    rows = store.read(run, "journey", columns=("world_id", "person_id", "status", "path"))
-    blobs = rows["path"]
+    person, status, blobs = store.read_paths(run)
     lengths = np.fromiter(map(len, blobs), dtype=np.int64, count=len(blobs)) // PATH_RECORD.itemsize
-    record = np.frombuffer(b"".join(blobs), dtype=PATH_RECORD)  # type: ignore[arg-type]
-    person = np.asarray(rows["world_id"]) << PERSON_BITS | np.asarray(rows["person_id"])
+    record = np.frombuffer(b"".join(blobs), dtype=PATH_RECORD)
     segment = np.repeat(np.arange(len(lengths)), lengths)
-    return Touched(segment, segment, np.repeat(person, lengths), record), np.asarray(rows["status"])
+    return Touched(segment, segment, np.repeat(person, lengths), record), status
 
 
 def _read_sales(store: Store, run: RunRecord, as_of_s: int | None) -> dict[str, Ints]:
@@ -136,8 +134,8 @@ def _read_sales(store: Store, run: RunRecord, as_of_s: int | None) -> dict[str, 
 
 def _numbered(touched: Touched) -> tuple[Ints, Touched]:
     """Persons as numbers, in the order in which they stand; (persons,) and the touches."""
-    first = np.flatnonzero(np.diff(touched.person, prepend=-1))
-    user = np.cumsum(np.diff(touched.person, prepend=-1) != 0) - 1
+    begins = np.diff(touched.person, prepend=-1) != 0
+    first, user = np.flatnonzero(begins), np.cumsum(begins) - 1
     return touched.person[first], Touched(user, touched.segment, touched.person, touched.record)
 
 
@@ -152,7 +150,7 @@ def _resolved(
     user = np.where(at == NONE, NONE, first[np.maximum(at, 0)])
     order = np.flatnonzero(user != NONE)
     order = order[np.lexsort([touched.record["occurred_s"][order], user[order]])]
-    record, user = touched.record[order], user[order]
+    record, user = _taken(touched.record, order), user[order]
     silent = np.diff(record["occurred_s"], prepend=0) > timeout_s(run)
     segment = np.cumsum((np.diff(user, prepend=-1) != 0) | silent) - 1
     buyer_at = place_of(device_user.key, sales["person"] << 2 | sales["device"])
@@ -297,7 +295,7 @@ def _joined(run: tuple[Touched, dict[str, Ints], int], picked: _Picked, null: In
     sale = np.flatnonzero(picked.lengths)
     lengths = np.concatenate([picked.lengths[sale], null_lengths])
     touch = np.concatenate([picked.touch, null])
-    record = touched.record[touch]
+    record = _taken(touched.record, touch)
     channel = record["channel"].astype(np.int64)
     rival = record["advertiser"] != US
     channel[rival] += channels
@@ -311,6 +309,11 @@ def _joined(run: tuple[Touched, dict[str, Ints], int], picked: _Picked, null: In
         paths, Touched(touched.user[touch], touched.segment[touch], touched.person[touch], record),
         np.concatenate([sale, np.full(len(nones), NONE)]), sales, np.flatnonzero(picked.lengths == 0),
     )
+
+
+def _taken(record: np.ndarray, at: Ints) -> np.ndarray:
+    """Records at these places; numpy moves rows of bytes several times faster than structured records."""
+    return record.view(np.uint8).reshape(-1, PATH_RECORD.itemsize)[at].reshape(-1).view(PATH_RECORD)
 
 
 def touch_slots(record: np.ndarray) -> Ints:

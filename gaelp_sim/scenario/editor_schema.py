@@ -10,6 +10,21 @@ from gaelp_sim.scenario import schema
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+_INTERVAL = {
+    "type": "object",
+    "description": "Each world draws its own value between the bounds.",
+    "properties": {
+        "between": {
+            "type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2,
+            "description": "Lower and upper bound.",
+        },
+        "scale": {"enum": ["linear", "log"], "default": "linear", "description": "What values are even in."},
+        "together": {"type": "string", "description": "Name of the luck that it shares with other intervals."},
+    },
+    "required": ["between"],
+    "additionalProperties": False,
+}
+
 
 def json_schema() -> dict[str, Any]:
     """The JSON schema (draft 2020-12) that editors check and complete scenarios with.
@@ -22,7 +37,22 @@ def json_schema() -> dict[str, Any]:
         for field, text in texts.items():
             if name in parts and field in parts[name]["properties"]:
                 parts[name]["properties"][field]["description"] = text
-    return {"$schema": DIALECT, **_without_titles(described)}
+    told = _with_intervals(described)
+    told["$defs"]["Interval"] = _INTERVAL
+    return {"$schema": DIALECT, **_without_titles(told)}
+
+
+def _with_intervals(value: Any) -> Any:
+    """Let an interval stand wherever a number that is not a whole one may."""
+    if isinstance(value, list):
+        return [_with_intervals(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("type") != "number":
+        return {key: _with_intervals(part) for key, part in value.items()}
+    outside = {key: value[key] for key in ("default", "description", "title") if key in value}
+    number = {key: part for key, part in value.items() if key not in outside}
+    return {"anyOf": [number, {"$ref": "#/$defs/Interval"}], **outside}
 
 
 def _field_texts() -> dict[str, dict[str, str]]:

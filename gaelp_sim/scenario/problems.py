@@ -111,7 +111,9 @@ def problem_of(error: ErrorDetails) -> Problem:
         return Problem(path, f"the list has too {'few' if kind == 'too_short' else 'many'} items; {bound}")
     if kind in ("value_error", "assertion_error"):
         return Problem(path, error["msg"].partition(", ")[2] or error["msg"])
-    return Problem(path, f"{shown(error['input'])} {_rule(kind, context) or _lower(error['msg'])}")
+    is_mapping = kind == "float_type" and isinstance(error["input"], dict)
+    hint = "; an interval is written {between: [low, high]}" if is_mapping else ""
+    return Problem(path, f"{shown(error['input'])} {_rule(kind, context) or _lower(error['msg'])}{hint}")
 
 
 def _rule(kind: str, context: Mapping[str, Any]) -> str:

@@ -8,12 +8,14 @@ import re
 
 from gaelp_sim.scenario.catalogue import list_scenarios, new_scenario_text
 from gaelp_sim.scenario.editor_schema import json_schema
+from gaelp_sim.scenario.lifting import MARK
 from gaelp_sim.scenario.scalars import plain_scalar
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.scenario.shipped import shipped_names, shipped_path
 
 __all__ = [
     "json_schema", "list_scenarios", "new_scenario_text", "resolved_text", "scenario_hash", "shipped_names", "shipped_path",
+    "yaml_text",
 ]
 
 COLUMNS_MAX = 120
@@ -31,12 +33,17 @@ def resolved_text(scenario: Scenario) -> str:
     >>> parse_scenario(resolved_text(scenario), "resolved.yaml") == scenario
     True
     """
-    return "\n".join(_mapping_lines(scenario.model_dump(mode="json"), indent="")) + "\n"
+    return yaml_text(scenario.written())
+
+
+def yaml_text(values: dict[str, object]) -> str:
+    """Plain mappings, lists and scalars as YAML in the form of resolved scenarios."""
+    return "\n".join(_mapping_lines(values, indent="")) + "\n"
 
 
 def scenario_hash(scenario: Scenario) -> str:
     """SHA-256 of the scenario's canonical JSON, 64 hex digits; the seed is left out, it is stored beside it."""
-    values = scenario.model_dump(mode="json", exclude={"seed"})
+    values = {key: value for key, value in scenario.written().items() if key != "seed"}
     return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -68,7 +75,9 @@ def _list_lines(values: list[object], *, indent: str) -> list[str]:
 
 
 def _is_short(value: object) -> bool:
-    """Scalars, and lists and mappings of scalars: they may stand on one line."""
+    """Scalars, lists and mappings of scalars, and intervals: they may stand on one line."""
+    if isinstance(value, dict) and MARK in value:
+        return True
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return not any(isinstance(part, (dict, list)) for part in parts)
 

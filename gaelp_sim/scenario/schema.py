@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from gaelp_sim.scenario.intervals import Randomised
 from gaelp_sim.scenario.observed import Linking, Observed
 from gaelp_sim.scenario.parts import (
     ClassPath,
@@ -453,7 +454,7 @@ class ScriptPerson(Part):
     events: Annotated[list[ScriptEvent], Field(min_length=1, max_length=500)]
 
 
-class Scenario(Part):
+class Scenario(Randomised):
     """A whole scenario; see `scenarios/parental_controls.yaml` for the flagship."""
 
     name: Name

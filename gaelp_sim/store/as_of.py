@@ -14,7 +14,7 @@ from gaelp_sim.store.layout import ANALYSIS_TABLES, LAYOUTS, RUN_VALUES
 
 _NOT_TOLD = ("alias_pair", "price_landscape", "truth_price", "checkpoint", *ANALYSIS_TABLES)
 """Tables that know the end."""
-_STATIC = ("world", "name", "device", "truth_person")
+_STATIC = ("world", "world_parameter", "name", "device", "truth_person")
 _ACTIVE, _LOST, _CONVERTED = (JOURNEY_STATUSES.index(status) for status in ("ACTIVE", "LOST", "CONVERTED"))
 PATH_RECORD_BYTES = 28
 """Of one touch in a journey's path."""

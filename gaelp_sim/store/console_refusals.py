@@ -25,7 +25,8 @@ _VIEWS_OF_TABLES = {
     "alias_link": "possible_aliases", "alias_pair": "possible_aliases", "identity_change": "identity_changes",
     "bid_sheet": "bid_sheets", "budget_day": "budgets_daily",
     "trigger_event": "trigger_events", "device": "truth_devices", "truth_person": "truth_people", "run": "runs",
-    "world": "worlds", "rival_day": "rivals_daily", "price_landscape": "observed_price_landscape",
+    "world": "worlds", "world_parameter": "world_parameters",
+    "rival_day": "rivals_daily", "price_landscape": "observed_price_landscape",
     "truth_price": "truth_price_landscape",
 }
 _LIST = "next: gaelp query --list"

@@ -67,6 +67,18 @@ _WORLDS = View(
     run_of("world"),
 )
 
+_WORLD_PARAMETERS = View(
+    "world_parameters", "each world's own value of every parameter that the scenario gives as an interval",
+    columns(
+        RUN_ID, WORLD,
+        named("parameter", "the parameter's key in the scenario", "parameter"),
+        plain("value", "the value that this world has drawn"),
+        plain("low", "lower bound of the interval"),
+        plain("high", "upper bound of the interval"),
+    ),
+    run_of("world_parameter"),
+)
+
 TOUCH_OF_CREDIT = ("JOIN @touchpoint AS p ON p.run_key = t.run_key AND p.world_id = t.world_id"
                     " AND p.person_id = t.{person} AND p.occurred_s = t.occurred_s AND p.touch_slot = t.touch_slot")
 _SALE_OF_CREDIT = ("JOIN @conversion AS c ON c.run_key = t.run_key AND c.world_id = t.world_id"
@@ -205,7 +217,7 @@ _TRUTH_DEVICES = View(
     " AND a.alias_id = t.alias_id",
 )
 
-RUN_VIEWS = (_RUNS, _WORLDS)
+RUN_VIEWS = (_RUNS, _WORLDS, _WORLD_PARAMETERS)
 CREDIT_VIEWS = (
     _ATTRIBUTION, _ATTRIBUTION_CAMPAIGNS, _ATTRIBUTIONS, _CREDIT, _JOURNEY_REWARDS,
 )

@@ -81,6 +81,7 @@ RUN_VALUES = _columns(
 
 _LAYOUTS = (
     _table("world", "world_id:int | people:int market_noise_ppm:int season_shift_days:int", replaced=True),
+    _table("world_parameter", "world_id:int parameter:int | value:double low:double high:double", replaced=True),
     _table("name", "kind:text code:int | name:text", replaced=True),
     _table(
         "person",
@@ -230,8 +231,9 @@ _LAYOUTS = (
 LAYOUTS: dict[str, TableLayout] = {layout.name: layout for layout in _LAYOUTS}
 
 SIMULATION_TABLES: tuple[str, ...] = (
-    "world", "name", "person", "device", "truth_person", "alias", "alias_pair", "identity_change", "journey", "touchpoint",
-    "decision", "auction_hour", "conversion", "bid_sheet", "ledger", "budget_day", "rival_day", "price_landscape",
+    "world", "world_parameter", "name", "person", "device", "truth_person", "alias", "alias_pair", "identity_change",
+    "journey", "touchpoint", "decision", "auction_hour", "conversion", "bid_sheet", "ledger", "budget_day", "rival_day",
+    "price_landscape",
     "truth_price", "trigger_event",
 )
 """Tables that the simulation writes, in the order of the row hash."""

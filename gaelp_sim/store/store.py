@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 from gaelp_sim.store import lifecycle, schema, writer
 from gaelp_sim.store.engines import Database, connect
-from gaelp_sim.store.reader import ColumnValues, Selection, read_table
+from gaelp_sim.store.reader import ColumnValues, Selection, read_paths, read_table
 from gaelp_sim.store.records import RUNNING, Batch, Checkpoint, RunRecord
 
 
@@ -124,6 +126,10 @@ class Store:
     ) -> dict[str, ColumnValues]:
         """Columns (n,) of a run's rows: int64 or float64 arrays, lists of bytes or text; in key order if `order`."""
         return read_table(self.database, run.run_key, table, selection=Selection(columns, where, order))
+
+    def read_paths(self, run: RunRecord) -> tuple[np.ndarray, np.ndarray, list[bytes]]:
+        """Person (`world_id << 32 | person_id`), status and path of every journey, in the order of person and journey."""
+        return read_paths(self.database, run.run_key)
 
     def add_analysis(
         self, run: RunRecord, tables: Mapping[str, Mapping[str, Any]], *, replacing: Mapping[str, Any]

@@ -56,32 +56,32 @@ class Executor(Protocol):
 
 
 class Serial:
-    """One shard in this process."""
+    """All shards in this process: one, or one a world where worlds have parameters of their own."""
 
     def __init__(self, task: Task) -> None:
-        self.shard = Shard(task)
+        self.shards = [Shard(part) for part in task.apart()]
 
     def advance(self, hour: int) -> list[Tables]:
         """Run to `hour`."""
-        return [self.shard.advance(hour)]
+        return self.ask("advance", hour)
 
     def begin(self, hour: int) -> None:
         """Nothing: there is one process, and it has other things to do."""
 
     def ask(self, question: str, *arguments: Any) -> list[Any]:
-        """Call a method of the shard."""
-        return [getattr(self.shard, question)(*arguments)]
+        """Call a method of every shard."""
+        return [getattr(shard, question)(*arguments) for shard in self.shards]
 
     def state(self) -> State:
-        """The shard's state in the common order."""
-        return merged([self.shard.state()])
+        """The shards' state in the common order."""
+        return merged(self.ask("state"))
 
     def close(self) -> None:
         """Nothing to let go of."""
 
 
 class Processes:
-    """One shard in each of several processes, started anew (spawn); they end when this one does."""
+    """Shards in each of several processes, started anew (spawn); they end when this one does."""
 
     def __init__(self, task: Task, places: list[Place], *, by_cells: bool) -> None:
         """Start a process per place; `by_cells`: worlds are cut between them, so the controller is kept here."""
@@ -112,9 +112,9 @@ class Processes:
             self._advance_all(hour)
         self._begun = False
         if self.control is None:
-            return [self._receive(link) for link in self.links]
+            return self._answers()
         self.control.conduct(hour)
-        answers = [self._receive(link) for link in self.links]
+        answers = self._answers()
         answers[0].update(self.control.log.drain())
         return answers
 
@@ -132,7 +132,7 @@ class Processes:
         """Call a method of every shard."""
         for link in self.links:
             self._send(link, (question, arguments))
-        answers = [self._receive(link) for link in self.links]
+        answers = self._answers()
         if question == "finish" and self.control is not None:
             answers[0].update(self.control.controller.final_rows())
         return answers
@@ -157,6 +157,10 @@ class Processes:
             link.send(message)
         except OSError as error:
             raise _lost(error) from error
+
+    def _answers(self) -> list[Any]:
+        """Every shard's answer, process by process."""
+        return [answer for link in self.links for answer in self._receive(link)]
 
     def _receive(self, link: Connection) -> Any:
         try:
@@ -289,10 +293,11 @@ class _RemoteControl:
 def _serve(link: Connection, task: Task, by_cells: bool) -> None:
     """A worker: answer questions until the other end is gone."""
     try:
-        shard = Shard(task, _RemoteControl(link) if by_cells else None)
+        control = _RemoteControl(link) if by_cells else None
+        shards = [Shard(part, control) for part in task.apart()]
         while True:
             question, arguments = link.recv()
-            link.send(getattr(shard, question)(*arguments))
+            link.send([getattr(shard, question)(*arguments) for shard in shards])
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
     except Exception as error:
@@ -300,11 +305,17 @@ def _serve(link: Connection, task: Task, by_cells: bool) -> None:
 
 
 def executor_of(task: Task, workers: int) -> Executor:
-    """Spread a run over up to `workers` processes: whole worlds if there are enough, else cells."""
+    """Spread a run over up to `workers` processes: whole worlds if there are enough, else cells.
+
+    Several worlds with parameters of their own are never cut: they are at most one process each.
+    """
     worlds, cells = task.scenario.worlds, task.scenario.cells
+    task = replace(task, place=Place(range(worlds), range(cells)))
+    if worlds == 1:
+        (task,) = task.apart()
     if min(workers, worlds * cells) <= 1:
-        return Serial(replace(task, place=Place(range(worlds), range(cells))))
-    if workers <= worlds or cells == 1:
+        return Serial(task)
+    if workers <= worlds or cells == 1 or task.scenario.intervals:
         edges = np.linspace(0, worlds, min(workers, worlds) + 1).astype(int).tolist()
         places = [Place(range(a, b), range(cells)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
         return Processes(task, places, by_cells=False)

@@ -51,6 +51,7 @@ def _kept(scenario: Scenario) -> Iterator[tuple[str, Any]]:
     yield "budgets (whose, on which channel, for a day or a month) are", accounts
     yield "us.frequency_cap is", scenario.us.frequency_cap
     yield "identity is", scenario.identity.model_dump(mode="json")
+    yield "intervals are", [interval.written() | {"key": interval.key} for interval in scenario.intervals]
 
 
 def _told(value: Any) -> str:

@@ -123,6 +123,7 @@ class Model:
             "segment": [segment.name for segment in scenario.population.segments],
             "advertiser": [scenario.us.name] + [rival.name for rival in scenario.rivals],
             "campaign": [campaign.name for campaign in scenario.us.campaigns] + [EMAIL_CHANNEL],
+            "parameter": [interval.key for interval in scenario.intervals],
         }
 
 

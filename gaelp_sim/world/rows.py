@@ -6,6 +6,7 @@ import numpy as np
 
 from gaelp_sim.events import NONE, US, DeviceKind, Ints
 from gaelp_sim.population.people import FATIGUE_OFFER, FATIGUE_TEACH, GOODWILL, RIVAL_GOODWILL
+from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import SECONDS_PER_DAY
 from gaelp_sim.world.journeys import epoch
 from gaelp_sim.world.linkage import Linkage
@@ -146,6 +147,18 @@ def _owned(stack: Stack) -> tuple[Ints, Ints]:
     owned = (stack.people.owned[:, None] >> kinds & 1) == 1
     row, kind = np.nonzero(owned)
     return row, kind
+
+
+def world_parameter_rows(scenario: Scenario, seed: int) -> Table:
+    """What each world of a run has drawn for the scenario's intervals; `seed` is the root run's."""
+    intervals, worlds = scenario.intervals, range(scenario.worlds)
+    drawn = [interval.drawn(seed, world) for world in worlds for interval in intervals]
+    bounds = np.tile([interval.between for interval in intervals], (len(worlds), 1)).reshape(-1, 2)
+    return {
+        "world_id": np.repeat(np.array(worlds, dtype=np.int64), len(intervals)),
+        "parameter": np.tile(np.arange(len(intervals)), len(worlds)), "value": np.array(drawn, dtype=np.float64),
+        "low": bounds[:, 0], "high": bounds[:, 1],
+    }
 
 
 def world_rows(stack: Stack) -> Table:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gaelp_sim.errors import UsageError
 from gaelp_sim.events import Column
 from gaelp_sim.market.bidder import Bidder
 from gaelp_sim.scenario.schema import Scenario
@@ -50,6 +51,17 @@ class Task:
     bidders: tuple[tuple[str, str], ...] = ()
     """Bidders from outside in rivals' seats: (rival's name, module:Class)"""
 
+    def apart(self) -> list[Task]:
+        """This task; where the scenario has intervals, one for each world of its place, with that world's own numbers."""
+        if not self.scenario.intervals:
+            return [self]
+        return [
+            replace(
+                self, scenario=self.scenario.drawn(self.seed, world), place=Place(range(world, world + 1), self.place.cells)
+            )
+            for world in self.place.worlds
+        ]
+
     def model(self, us: Bidder | None = None) -> Model:
         """The scenario compiled, with whoever bids in it; `us` in place of the policy."""
         made = makers(self.scenario, self.policy, self.bidders)
@@ -81,8 +93,15 @@ class Shard:
         """Build the shard; without `control` it keeps its own controller (it must then hold whole worlds).
 
         us: bids for us in place of the task's policy
+        Raises UsageError for several worlds that have parameters of their own: those are shards apart.
         """
-        self.task = task
+        parts = task.apart()
+        if len(parts) != 1:
+            raise UsageError(
+                f"{len(parts)} worlds have parameters of their own (intervals), so they can't be lived through side by "
+                "side; next: a run of one world"
+            )
+        self.task = task = parts[0]
         self.model = task.model(us)
         self.stack = _stack(self.model, task)
         self.own = LocalControl(controller_of(self.model, task, self.stack)) if control is None else None

@@ -33,7 +33,7 @@ from gaelp_sim.world.outside_users import user_model_named
 from gaelp_sim.world.outsiders import additive, makers
 from gaelp_sim.world.policies import DEFAULT_POLICY, policy_named
 from gaelp_sim.world.request import Estimate, OnProgress, Progress, RunRequest, RunSummary, ignore
-from gaelp_sim.world.rows import auction_hour_rows
+from gaelp_sim.world.rows import auction_hour_rows, world_parameter_rows
 from gaelp_sim.world.shard import Tables, Task
 from gaelp_sim.world.snapshot import pack, unpack
 from gaelp_sim.world.stack import Place
@@ -298,6 +298,8 @@ def _commit_day(writing: Writing, end: int) -> None:
     _fold(tables, writing)
     if end == record.start_hour + HOURS_PER_DAY:
         tables.update(_joined(executor.ask("births")))
+        if writing.scenario.intervals:
+            tables["world_parameter"] = world_parameter_rows(writing.scenario, record.seed)
     if final:
         executor.ask("carry_over")
     days_done = (end - record.start_hour) // HOURS_PER_DAY

@@ -41,6 +41,9 @@ _TABLES = {
     "world": (
         "world_id:int | people:int market_noise_ppm:int season_shift_days:int"
     ),
+    "world_parameter": (
+        "world_id:int parameter:int | value:double low:double high:double"
+    ),
     "name": (
         "kind:text code:int | name:text"
     ),

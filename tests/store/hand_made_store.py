@@ -90,6 +90,7 @@ def _rows(factor: int) -> dict[str, list[Row]]:
     touches = _touches(factor)
     return {
         "world": [{"people": 5, "market_noise_ppm": 1_050_000, "season_shift_days": 3}],
+        "world_parameter": [{"parameter": 0, "value": 175.0, "low": 150.0, "high": 210.0}],
         "name": _names(),
         "person": _people(),
         "truth_person": [{"person_id": p, "segment_at_start": 0, "attention": 0.5 + p / 10} for p in range(5)],

@@ -8,7 +8,7 @@ import numpy as np
 
 from gaelp_sim.store import Batch, RunRecord, Store, reader, row_hash
 
-GOLDEN = "da35d7e6181c88ae70648095a13996b3e71220d96a301988295799a3adfa81bf"
+GOLDEN = "350cecf121959286248243b74861dd4fa757ca59061783ca6866aba428ca112f"
 
 
 def hash_of_days(url: str, record: RunRecord, batches: list[Batch]) -> str:
