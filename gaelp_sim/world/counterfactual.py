@@ -94,7 +94,7 @@ def worlds_of(task: Task) -> Shard:
     """
     if task.scenario.identity.mode == "linked":
         raise UsageError(
-            "a linked user may be several people, so nobody can be copied alone: ask a run with identity.mode devices or perfect"
+            "a linked user may be several people, so nobody can be copied alone: ask a run with identity.mode=devices"
         )
     if task.state is not None or task.start_hour:
         raise UsageError("a continued run begins in the middle of people's lives: ask its root run")
