@@ -14,6 +14,8 @@ from gaelp_sim.compiled import compiled, inlined
 from gaelp_sim.events import NONE, Ints
 
 _ROOM, _POOLS = 1024, 11
+_SHARED_MAX = 400
+"""A code of so many aliases tells nothing more: whoever comes later is not counted there."""
 
 
 class Codes(NamedTuple):
@@ -109,6 +111,8 @@ def note(codes: Codes, aliases: Ints, units: Ints, seen: Ints) -> Ints:
             while node != NONE and at[node] != here:
                 node = before_of_alias[node]
         if node == NONE:
+            if codes.size[here] >= _SHARED_MAX:
+                continue
             node = _first_time(codes, alias, here)
         times[node] += 1
         nodes[i], best = node, commonest[alias]

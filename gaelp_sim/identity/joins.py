@@ -9,7 +9,7 @@ import numpy as np
 
 from gaelp_sim.compiled import compiled, inlined
 from gaelp_sim.events import NONE, Bools, Floats, Ints
-from gaelp_sim.identity.weighing import BEST, KINDS, SUM, WEIGHT, Known, Near, Scales, best_of, chance, near, weighed
+from gaelp_sim.identity.weighing import BEST, KINDS, SUM, WEIGHT, Known, Near, Scales, chance, looked_at
 
 
 class Method(IntEnum):
@@ -55,16 +55,13 @@ def asked_of(known: Known, weighing: tuple[Scales, float], marks: Ints, fresh: I
     weighing: what evidence is weighed by, and the probability that new candidates need; marks: as `near` wants them
     """
     scales, needed = weighing
-    nearby = near(known, fresh, marks)
-    odds = weighed(known, scales, fresh, nearby)
-    found = best_of(known.kind, nearby, odds)
+    nearby, odds, found = looked_at(known, scales, fresh, marks)
     # The most that a probability can be: were the candidate without rivals of its own.
     most = chance(scales, found[:, WEIGHT], found[:, SUM], found[:, WEIGHT])
     place, candidate, weight = _chosen(links.partner[fresh], nearby, odds, found, most >= needed)
     one = fresh[place]
     others, at = np.unique(candidate, return_inverse=True)
-    around = near(known, others, marks)
-    theirs = best_of(known.kind, around, weighed(known, scales, others, around))
+    theirs = looked_at(known, scales, others, marks)[2]
     sums = found[place, SUM, known.kind[candidate]], theirs[at, SUM, known.kind[one]]
     return Asked(np.minimum(one, candidate), np.maximum(one, candidate), chance(scales, weight, *sums))
 

@@ -108,10 +108,10 @@ class Stream:
         bounds = (self.rules.join_at, self.rules.part_below)
         touched = np.concatenate([*self._touched, relink(self.links, self.known.kind, asked, order, bounds)])
         self._touched = []
-        remembered = np.zeros(len(self._fresh), dtype=np.int64)
-        if len(touched):
-            founders = np.unique(self.links.user[touched])
-            remembered[founders] = memories(founders)
+        if not len(touched):
+            return _NOBODY
+        remembered, founders = np.zeros(len(self._fresh), dtype=np.int64), np.unique(self.links.user[touched])
+        remembered[founders] = memories(founders)
         groups = grouped(self.links, np.unique(touched), np.zeros(len(self._fresh), dtype=np.int64))
         moves = settle(self.links, groups, remembered, self.known.account)
         order = np.argsort(moves.alias)

@@ -170,6 +170,14 @@ def best_of(kind: Ints, nearby: Near, odds: Floats) -> Floats:
     return found
 
 
+@compiled
+def looked_at(known: Known, scales: Scales, aliases: Ints, marks: Ints) -> tuple[Near, Floats, Floats]:
+    """`near`, `weighed` and `best_of` in one call."""
+    nearby = near(known, aliases, marks)
+    odds = weighed(known, scales, aliases, nearby)
+    return nearby, odds, best_of(known.kind, nearby, odds)
+
+
 def chance(scales: Scales, odds: Floats, one_sum: Floats, other_sum: Floats) -> Floats:
     """Probability that pairs are one person, given the sums of odds that both find among candidates of the other's kind."""
     alone = scales.factors[_ALONE]  # the prior weight of having no partner of that kind
