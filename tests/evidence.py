@@ -11,7 +11,7 @@ from gaelp_sim.draws import Draws
 from gaelp_sim.events import NONE, Ints
 from gaelp_sim.identity.evidence import Aliases, Evidence, Sightings
 from gaelp_sim.population.people import born
-from gaelp_sim.population.sightings import Devices, habits, seen_on_day
+from gaelp_sim.population.sightings import HOURS_PER_BLOCK, Devices, Told, habits, homes_of, seen_on_day
 from gaelp_sim.scenario.loading import load_scenario
 
 
@@ -44,10 +44,11 @@ def known_devices(people: int, *sets: str, days: int = 30, logins: float = 0.0, 
     row, kind = row[order], kind[order].astype(np.int64)
     person, household = folk.person[row].astype(np.int64), folk.household[row].astype(np.int64)
     devices = Devices(np.zeros_like(person), person, household, kind, np.zeros_like(person))
-    cumulated = habits(draws, devices, np.array(scenario.curves.hour), told.habit)
+    habit = habits(draws, devices, np.array(scenario.curves.hour), told.habit)
+    telling = Told(told, people, homes_of(scenario), habit)
     account = np.where(rng.random(len(row)) < logins, 10**9 + rng.permutation(people)[person], NONE)
-    seen = [seen_on_day(draws, devices, day, (told, cumulated)) for day in range(days)]
+    seen = [seen_on_day(draws, devices, day, telling) for day in range(days)]
     return Known(
         Aliases(np.zeros_like(person), kind, account),
-        [Sightings(one.device, one.block, one.address, one.place) for one in seen], person, household,
+        [Sightings(one.device, one.hour // HOURS_PER_BLOCK, one.address, one.place) for one in seen], person, household,
     )

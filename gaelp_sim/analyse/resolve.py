@@ -16,7 +16,7 @@ from gaelp_sim.identity.fitting import fit_from_logins, fit_parameters
 from gaelp_sim.identity.linker import Resolution, resolve
 from gaelp_sim.identity.pairs import Pairs, Parameters
 from gaelp_sim.population.people import cell_of
-from gaelp_sim.population.sightings import Devices, habits, seen_on_day
+from gaelp_sim.population.sightings import HOURS_PER_BLOCK, Devices, Told, habits, homes_of, seen_on_day
 from gaelp_sim.scenario.loading import parse_scenario
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import RunRecord, Store
@@ -85,7 +85,7 @@ def _met(store: Store, run: RunRecord, scenario: Scenario) -> _Met:
         {name: np.asarray(column) for name, column in store.read(run, table, columns=columns).items()}
         for table, columns in (
             ("device", ("world_id", "person_id", "device", "alias_id")),
-            ("alias", ("world_id", "alias_id", "first_seen_s", "login_s", "resolved_user_id")),
+            ("alias", ("world_id", "alias_id", "first_seen_s", "account_id")),
             ("person", ("world_id", "person_id", "household_id")),
         )
     )
@@ -95,10 +95,9 @@ def _met(store: Store, run: RunRecord, scenario: Scenario) -> _Met:
     owner = _join((device["world_id"], device["alias_id"]), (alias["world_id"], alias["alias_id"]))
     home = _join((person["world_id"], person["person_id"]), (alias["world_id"], device["person_id"][owner]))
     household = person["household_id"][home]
-    logged_in = alias["login_s"] != NONE
     aliases = Aliases(
         _units(run, alias["world_id"], household, person), device["device"][owner],
-        np.where(logged_in, alias["resolved_user_id"], NONE),
+        alias["account_id"],
     )
     since = np.maximum(alias["first_seen_s"] - run.start_s, 0) // SECONDS_PER_DAY
     devices = Devices(alias["world_id"], device["person_id"][owner], household, device["device"][owner], since)
@@ -127,11 +126,12 @@ def _units(run: RunRecord, world: Ints, household: Ints, person: dict[str, Colum
 def observed_evidence(devices: Devices, aliases: Aliases, run: RunRecord, scenario: Scenario) -> Evidence:
     """All that had been seen of these devices by the run's end."""
     draws, told = Draws(run.seed), scenario.identity.observed
-    cumulated = habits(draws, devices, np.array(scenario.curves.hour), told.habit)
+    habit = habits(draws, devices, np.array(scenario.curves.hour), told.habit)
+    telling = Told(told, scenario.population.people, homes_of(scenario), habit)
     evidence = Evidence.none(len(aliases.kind))
     for day in range(run.end_hour // HOURS_PER_DAY):
-        seen = seen_on_day(draws, devices, day, (told, cumulated))
-        evidence = evidence.plus(Sightings(seen.device, seen.block, seen.address, seen.place))
+        seen = seen_on_day(draws, devices, day, telling)
+        evidence = evidence.plus(Sightings(seen.device, seen.hour // HOURS_PER_BLOCK, seen.address, seen.place))
     return evidence
 
 

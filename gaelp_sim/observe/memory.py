@@ -83,7 +83,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Impressions(Columns):
-    """Ads of ours that were shown; (row, slot) pairs are unique."""
+    """Ads of ours that were shown, in the order in which they count; a user may be among them more than once."""
 
     rows: Ints
     slots: Ints
@@ -98,7 +98,7 @@ class Impressions(Columns):
 
 @dataclass(frozen=True)
 class Losses(Columns):
-    """Opportunities that we saw and did not win; (row, slot) pairs are unique."""
+    """Opportunities that we saw and did not win, in the order in which they count."""
 
     rows: Ints
     slots: Ints
@@ -109,7 +109,7 @@ class Losses(Columns):
 
 @dataclass(frozen=True)
 class Emails(Columns):
-    """E-mails of ours; (row, slot) pairs are unique. Opens are not told; a channel of NONE leaves no trace."""
+    """E-mails of ours, in the order in which they count. Opens are not told; a channel of NONE leaves no trace."""
 
     rows: Ints
     slots: Ints
@@ -144,9 +144,8 @@ def remember_impressions(memory: Memory, shown: Impressions) -> None:
     beliefs = memory.beliefs
     clicked = np.asarray(shown.clicked, dtype=np.bool_)
     touches = _Touches(shown.rows, shown.slots, shown.second, _codes(shown.channel), shown.charge_micros, clicked)
-    _remember_touches(memory.records, touches, beliefs.decay_per_second, beliefs.timeout_s)
-    tables = _Tables(beliefs.examined, beliefs.goodwill, beliefs.evidence)
-    _remember_ads(memory.records, touches, (_codes(shown.family), _codes(shown.signal)), tables)
+    tables = _Tables(beliefs.examined, beliefs.goodwill, beliefs.evidence, beliefs.decay_per_second)
+    _remember_ads(memory.records, touches, (_codes(shown.family), _codes(shown.signal)), tables, beliefs.timeout_s)
 
 
 def remember_losses(memory: Memory, lost: Losses) -> None:
@@ -161,8 +160,7 @@ def remember_emails(memory: Memory, sent: Emails) -> None:
     beliefs = memory.beliefs
     clicked = np.asarray(sent.clicked, dtype=np.bool_)
     touches = _Touches(sent.rows, sent.slots, sent.second, _codes(sent.channel), sent.charge_micros, clicked)
-    _remember_touches(memory.records, touches, beliefs.decay_per_second, beliefs.timeout_s)
-    _remember_mails(memory.records, touches, beliefs.goodwill_email)
+    _remember_mails(memory.records, touches, beliefs.goodwill_email, beliefs.decay_per_second, beliefs.timeout_s)
 
 
 class _Touches(NamedTuple):
@@ -182,6 +180,7 @@ class _Tables(NamedTuple):
     examined: Singles
     goodwill: Singles
     evidence: Singles
+    decay_per_second: Singles
 
 
 def _codes(column: Codes) -> Ints:
@@ -204,34 +203,36 @@ def _age_one(record: Any, second: int, decay_per_second: Singles) -> None:
     record.recent_s = now
 
 
-@compiled
-def _remember_touches(records: Records, touches: _Touches, decay_per_second: Singles, timeout_s: int) -> None:
+@inlined
+def _touch_one(record: Any, touches: _Touches, i: int, decay_per_second: Singles, timeout_s: int) -> None:
     """Times, money, click and channel."""
-    for i in range(len(touches.rows)):
-        record, second, clicked = records[touches.rows[i], touches.slots[i]], touches.second[i], touches.clicked[i]
-        _age_one(record, second, decay_per_second)
-        # NONE as the last touch is 56 years of silence.
-        if second - record.last_s > timeout_s:
-            record.journey_s = second
-        record.first_s = second if record.first_s == NONE else min(record.first_s, second)
-        record.last_s = max(record.last_s, second)
-        record.spend_micros += touches.charge_micros[i]
-        record.clicks += clicked
-        record.recent_clicks += np.float32(clicked)
-        if clicked:
-            record.last_click_s = max(record.last_click_s, second)
-        if touches.channel[i] >= 0:
-            record.last_channels[2] = record.last_channels[1]
-            record.last_channels[1] = record.last_channels[0]
-            record.last_channels[0] = touches.channel[i] + 1
+    second, clicked = touches.second[i], touches.clicked[i]
+    _age_one(record, second, decay_per_second)
+    # NONE as the last touch is 56 years of silence.
+    if second - record.last_s > timeout_s:
+        record.journey_s = second
+    record.first_s = second if record.first_s == NONE else min(record.first_s, second)
+    record.last_s = max(record.last_s, second)
+    record.spend_micros += touches.charge_micros[i]
+    record.clicks += clicked
+    record.recent_clicks += np.float32(clicked)
+    if clicked:
+        record.last_click_s = max(record.last_click_s, second)
+    if touches.channel[i] >= 0:
+        record.last_channels[2] = record.last_channels[1]
+        record.last_channels[1] = record.last_channels[0]
+        record.last_channels[0] = touches.channel[i] + 1
 
 
 @compiled
-def _remember_ads(records: Records, touches: _Touches, told: tuple[Ints, Ints], tables: _Tables) -> None:
-    """What an impression adds besides: wear-out, goodwill and evidence in expectation."""
+def _remember_ads(
+    records: Records, touches: _Touches, told: tuple[Ints, Ints], tables: _Tables, timeout_s: int
+) -> None:
+    """An impression also wears out, and adds goodwill and evidence in expectation."""
     family, signal = told
     for i in range(len(touches.rows)):
         record, clicked = records[touches.rows[i], touches.slots[i]], int(touches.clicked[i])
+        _touch_one(record, touches, i, tables.decay_per_second, timeout_s)
         record.impressions += 1
         seen = tables.examined[clicked, touches.channel[i]]
         if family[i] == _TEACH:
@@ -243,9 +244,12 @@ def _remember_ads(records: Records, touches: _Touches, told: tuple[Ints, Ints], 
 
 
 @compiled
-def _remember_mails(records: Records, touches: _Touches, goodwill: Singles) -> None:
+def _remember_mails(
+    records: Records, touches: _Touches, goodwill: Singles, decay_per_second: Singles, timeout_s: int
+) -> None:
     for i in range(len(touches.rows)):
         record = records[touches.rows[i], touches.slots[i]]
+        _touch_one(record, touches, i, decay_per_second, timeout_s)
         record.emails += 1
         record.goodwill += goodwill[int(touches.clicked[i])]
 
@@ -271,16 +275,20 @@ def _weigh_one(record: Any, evidence: Singles, clicked: int, signal: int) -> Non
 
 
 def merge_on_login(memory: Memory, rows: Ints, device_slots: Ints) -> None:
-    """Move each device's memory into the person's account (slot 0) and empty the device's; rows are unique.
+    """Move each device's memory into the person's account (slot 0) and empty the device's; rows are unique."""
+    moving = device_slots != ACCOUNT
+    account_at = rows[moving] * SLOTS
+    merge(memory, account_at, account_at + device_slots[moving])
+
+
+def merge(memory: Memory, into: Ints, others: Ints) -> None:
+    """Move the records at `others` into those at `into` (row x SLOTS + slot) and empty them; all are different.
 
     Sums add up, the earliest first and the latest last survive, decayed values add up at the later of their times.
     The joint order of the last three channels is not stored: the one touched later gives its own, the other fills up.
     """
-    moving = device_slots != ACCOUNT
-    account_at = rows[moving] * SLOTS
-    device_at = account_at + device_slots[moving]
-    memory.put(account_at, _joined(memory.take(account_at), memory.take(device_at), memory.beliefs))
-    memory.put(device_at, _blank(len(device_at)))
+    memory.put(into, _joined(memory.take(into), memory.take(others), memory.beliefs))
+    memory.put(others, _blank(len(others)))
 
 
 def to_arrays(memory: Memory) -> dict[str, Column]:

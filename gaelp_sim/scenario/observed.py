@@ -1,10 +1,10 @@
-"""What an advertiser may observe of devices: the dial between behaviour alone and household addresses."""
+"""What an advertiser may observe of devices, from behaviour alone to household addresses, and how it links them."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gaelp_sim.scenario.parts import Part, Share
 
@@ -43,3 +43,37 @@ class Observed(Part):
     """Share of homes behind an address that many homes share"""
     lease_days: Annotated[int, Field(ge=1, le=3650)] = 14
     """Days for which a home keeps its address"""
+
+
+Chance = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Weights(Part):
+    """What comparisons are weighed by; `gaelp resolve` fits them to a stored run, without labels or with log-ins."""
+
+    same: Annotated[float, Field(gt=0, le=2)] = 0.9
+    """Other devices of the same person that a device has, on average"""
+    home: Annotated[float, Field(gt=0, le=20)] = 1.5
+    """Devices of others of its household, of another kind than itself"""
+    address: Chance = 0.9
+    """Probability that two devices of one home are known to share an address"""
+    place: Chance = 0.9
+    """Probability that their commonest places are the same"""
+    habit: Annotated[float, Field(gt=0, le=1000)] = 12.0
+    """How alike one person's hours are on two devices: the smaller, the more people differ"""
+
+
+class Linking(Part):
+    """When `identity.mode: linked` takes devices for one user, hour by hour."""
+
+    join_at: Chance = 0.6
+    """Probability from which two devices are joined"""
+    part_below: Chance = 0.3
+    """Probability below which they are parted again"""
+    weights: Weights = Weights()
+
+    @model_validator(mode="after")
+    def _parts_later_than_it_joins(self) -> Linking:
+        if self.part_below > self.join_at:
+            raise ValueError(f"part_below {self.part_below:g} is above join_at; take at most {self.join_at:g}")
+        return self

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from gaelp_sim.scenario.intervals import Randomised
-from gaelp_sim.scenario.observed import Observed
+from gaelp_sim.scenario.observed import Linking, Observed
 from gaelp_sim.scenario.parts import (
     ClassPath,
     HalfLife,
@@ -410,10 +410,11 @@ class Variation(Part):
 
 
 class Identity(Part):
-    """What an advertiser can recognise: a device, joined on log-in; or the person (`perfect`)."""
+    """What an advertiser can recognise: a device, joined on log-in; users linked by evidence; or the person (`perfect`)."""
 
-    mode: Literal["devices", "perfect"] = "devices"
+    mode: Literal["devices", "linked", "perfect"] = "devices"
     observed: Observed = Observed()
+    linking: Linking = Linking()
 
 
 class ScriptEvent(Part):

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from gaelp_sim.store.code_names import IMPRESSION, JOURNEY_STATUSES, STAGES, US
 from gaelp_sim.store.layout import ANALYSIS_TABLES, LAYOUTS, RUN_VALUES
 
-_NOT_TOLD = ("price_landscape", "truth_price", "checkpoint", *ANALYSIS_TABLES)
+_NOT_TOLD = ("alias_pair", "price_landscape", "truth_price", "checkpoint", *ANALYSIS_TABLES)
 """Tables that know the end."""
 _STATIC = ("world", "world_parameter", "name", "device", "truth_person")
 _ACTIVE, _LOST, _CONVERTED = (JOURNEY_STATUSES.index(status) for status in ("ACTIVE", "LOST", "CONVERTED"))
@@ -40,9 +40,10 @@ def tables_as_of(as_of_s: int, prefix: str, runs: str) -> dict[str, str]:
             name: _until(name) for name in ("purchased_s", "reported_s")
         }),
         "alias": cut("alias", "z.first_seen_s <= {t}", {
-            "resolved_user_id": "CASE WHEN z.login_s > {t} THEN z.alias_id ELSE z.resolved_user_id END",
-            "last_seen_s": _until("last_seen_s"), "login_s": _until("login_s"),
+            "resolved_user_id": _USER_THEN, "last_seen_s": _until("last_seen_s"), "login_s": _until("login_s"),
+            "account_id": "CASE WHEN z.login_s > {t} THEN -1 ELSE z.account_id END",
         }),
+        "identity_change": cut("identity_change", "z.changed_s <= {t}"),
         "person": cut("person", "", {
             column.name: _until(column.name) if column.name in ("decided_s", "converted_s") else "-1"
             for column in LAYOUTS["person"].values if column.name != "household_id"
@@ -54,6 +55,14 @@ def tables_as_of(as_of_s: int, prefix: str, runs: str) -> dict[str, str]:
 
 
 _START = "(SELECT q.start_s FROM {p}run AS q WHERE q.run_key = z.run_key)"
+
+
+# An alias was of the user that it left at its next change; where accounts are users, to itself before a log-in.
+_USER_THEN = (
+    "COALESCE((SELECT c.previous_user_id FROM {p}identity_change AS c WHERE c.run_key = z.run_key"
+    " AND c.world_id = z.world_id AND c.alias_id = z.alias_id AND c.changed_s > {t} ORDER BY c.changed_s LIMIT 1),"
+    " CASE WHEN z.login_s > {t} AND z.resolved_user_id = z.account_id THEN z.alias_id ELSE z.resolved_user_id END)"
+)
 
 
 def _until(column: str) -> str:

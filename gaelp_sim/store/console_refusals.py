@@ -22,7 +22,8 @@ from gaelp_sim.store.views import SYNONYMS, VIEW_COLUMNS
 _VIEWS_OF_TABLES = {
     "journey": "journeys", "person": "people", "touchpoint": "touchpoints", "decision": "decisions",
     "auction_hour": "auctions_hourly", "conversion": "conversions", "alias": "aliases",
-    "alias_link": "possible_aliases", "bid_sheet": "bid_sheets", "budget_day": "budgets_daily",
+    "alias_link": "possible_aliases", "alias_pair": "possible_aliases", "identity_change": "identity_changes",
+    "bid_sheet": "bid_sheets", "budget_day": "budgets_daily",
     "trigger_event": "trigger_events", "device": "truth_devices", "truth_person": "truth_people", "run": "runs",
     "world": "worlds", "world_parameter": "world_parameters",
     "rival_day": "rivals_daily", "price_landscape": "observed_price_landscape",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gaelp_sim.store.code_names import DEVICE_KINDS
+from gaelp_sim.store.code_names import DEVICE_KINDS, IDENTITY_METHODS
 from gaelp_sim.store.view_parts import (
     GROUPED_RUN_ID,
     RUN_ID,
@@ -30,6 +30,7 @@ _ALIASES = View(
         moment("first_seen", "when it was first seen"),
         moment("last_seen", "when it was last seen"),
         moment("login", "last log-in on it"),
+        optional("account_id", "account that has been used on it"),
     ),
     run_of("alias"),
 )
@@ -37,14 +38,36 @@ _ALIASES = View(
 _POSSIBLE_ALIASES = View(
     "possible_aliases", "pairs of aliases that may be one user, with probability",
     columns(
-        RUN_ID, WORLD,
+        GROUPED_RUN_ID, WORLD,
         plain("alias_id", "one alias"),
         plain("other_alias_id", "the other"),
         _RESOLUTION,
         plain("probability", "probability that both are one user"),
         plain("method", "evidence that linked them"),
     ),
-    run_of("alias_link"),
+    """
+    FROM (
+      SELECT r.run_id, p.world_id, p.alias_id, p.other_alias_id, 0 AS resolution_id, p.probability, 'all' AS method
+      FROM @run AS r JOIN @alias_pair AS p ON p.run_key = r.run_key
+      UNION ALL
+      SELECT r.run_id, l.world_id, l.alias_id, l.other_alias_id, l.resolution_id, l.probability, l.method
+      FROM @run AS r JOIN @alias_link AS l ON l.run_key = r.run_key
+    ) AS t
+    """,
+)
+
+_CHANGES = View(
+    "identity_changes", "devices that changed their user while the run went on: merges and splits, never rewritten",
+    columns(
+        RUN_ID, WORLD,
+        plain("alias_id", "device that changed its user"),
+        moment("changed", "when"),
+        plain("previous_user_id", "user that it was in"),
+        plain("resolved_user_id", "user that it is in since"),
+        plain("probability", "probability of its weakest link then; 1 by log-in or alone"),
+        coded("method", "LOGIN and LINK join users, SPLIT parts them", IDENTITY_METHODS),
+    ),
+    run_of("identity_change"),
 )
 
 _RESOLUTIONS = View(
@@ -130,6 +153,8 @@ _IDENTITY_QUALITY = View(
     """,
 )
 
+_TENTH = "CASE WHEN t.probability >= 1 THEN 9 ELSE CAST(FLOOR(t.probability * 10) AS INTEGER) END"
+
 _CALIBRATION = View(
     "identity_calibration", "whether pairs are one person as often as their probability says, by tenths",
     columns(
@@ -145,8 +170,11 @@ _CALIBRATION = View(
         AVG(CASE WHEN one.person_id = other.person_id THEN 1.0 ELSE 0.0 END) AS true_share
       FROM (
         SELECT r.run_id, t.run_key, t.world_id, t.alias_id, t.other_alias_id, t.resolution_id, t.probability,
-          CASE WHEN t.probability >= 1 THEN 9 ELSE CAST(FLOOR(t.probability * 10) AS INTEGER) END AS bucket
+          {_TENTH} AS bucket
         FROM @run AS r JOIN @alias_link AS t ON t.run_key = r.run_key
+        UNION ALL
+        SELECT r.run_id, t.run_key, t.world_id, t.alias_id, t.other_alias_id, 0, t.probability, {_TENTH}
+        FROM @run AS r JOIN @alias_pair AS t ON t.run_key = r.run_key
       ) AS l JOIN {_OWNERS} AS one ON one.run_key = l.run_key AND one.world_id = l.world_id AND one.alias_id = l.alias_id
       JOIN {_OWNERS} AS other ON other.run_key = l.run_key AND other.world_id = l.world_id
         AND other.alias_id = l.other_alias_id
@@ -156,5 +184,5 @@ _CALIBRATION = View(
 )
 
 IDENTITY_VIEWS = (
-    _ALIASES, _POSSIBLE_ALIASES, _RESOLUTIONS, _RESOLVED_ALIASES, _IDENTITY_QUALITY, _CALIBRATION,
+    _ALIASES, _POSSIBLE_ALIASES, _CHANGES, _RESOLUTIONS, _RESOLVED_ALIASES, _IDENTITY_QUALITY, _CALIBRATION,
 )

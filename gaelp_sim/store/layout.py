@@ -101,8 +101,14 @@ _LAYOUTS = (
     _table(
         "alias",
         """world_id:int alias_id:big | kind:small resolved_user_id:big match_confidence:double first_seen_s:big
-        last_seen_s:big login_s:big""",
+        last_seen_s:big login_s:big account_id:big""",
         replaced=True, large=True,
+    ),
+    _table("alias_pair", "world_id:int alias_id:big other_alias_id:big | probability:double", replaced=True),
+    _table(
+        "identity_change",
+        """world_id:int alias_id:big changed_s:big | previous_user_id:big resolved_user_id:big probability:double
+        method:small""",
     ),
     _table(
         "alias_link",
@@ -225,8 +231,9 @@ _LAYOUTS = (
 LAYOUTS: dict[str, TableLayout] = {layout.name: layout for layout in _LAYOUTS}
 
 SIMULATION_TABLES: tuple[str, ...] = (
-    "world", "world_parameter", "name", "person", "device", "truth_person", "alias", "journey", "touchpoint", "decision",
-    "auction_hour", "conversion", "bid_sheet", "ledger", "budget_day", "rival_day", "price_landscape",
+    "world", "world_parameter", "name", "person", "device", "truth_person", "alias", "alias_pair", "identity_change",
+    "journey", "touchpoint", "decision", "auction_hour", "conversion", "bid_sheet", "ledger", "budget_day", "rival_day",
+    "price_landscape",
     "truth_price", "trigger_event",
 )
 """Tables that the simulation writes, in the order of the row hash."""

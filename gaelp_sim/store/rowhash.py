@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gaelp_sim.store.store import Store
 
 UNION_REPLACED = (
-    "world", "world_parameter", "name", "person", "alias", "device", "truth_person", "journey", "budget_day",
+    "world", "world_parameter", "name", "person", "alias", "alias_pair", "device", "truth_person", "journey", "budget_day",
 )
 """Tables in which a child run's row stands for its parent's of the same key, when a row hash joins several runs."""
 

@@ -18,7 +18,9 @@ def log_in(stack: Stack, rows: Ints, device: Column, second: Ints) -> None:
     rows, device, second = rows[new], device[new], second[new]
     if not len(rows):
         return
-    if stack.model.scenario.identity.mode != "perfect":
+    if stack.linkage is not None:  # known at once, and told to the linker with the hour's evidence
+        stack.linkage.logins += zip(rows.tolist(), device.tolist(), strict=True)
+    elif stack.model.scenario.identity.mode != "perfect":
         slots = device.astype(np.int64) + 1
         merge_on_login(stack.memory, rows, slots)
         if stack.frequency is not None:

@@ -89,8 +89,13 @@ class _Following:
 def worlds_of(task: Task) -> Shard:
     """The worlds of a task as they are born, logging as little as they can.
 
-    Raises UsageError for what can't be lived through beside copies: a continued run, a bidder that can't be asked twice.
+    Raises UsageError for what can't be lived through beside copies: linked users, a continued run, a bidder that can't be
+    asked twice.
     """
+    if task.scenario.identity.mode == "linked":
+        raise UsageError(
+            "a linked user may be several people, so nobody can be copied alone: ask a run with identity.mode=devices"
+        )
     if task.state is not None or task.start_hour:
         raise UsageError("a continued run begins in the middle of people's lives: ask its root run")
     shard = Shard(replace(task, scenario=task.scenario.model_copy(update={"log": "wins"})))

@@ -23,7 +23,7 @@ _NOT_ENTERED, _LOST, _WON, _DROPPED = (
     )
 )
 NOTED = (
-    "row", "slot", "second", "channel", "signal", "device", "clearing_order", "level", "creative", "bid_micros", "status",
+    "row", "user", "second", "channel", "signal", "device", "clearing_order", "level", "creative", "bid_micros", "status",
     "price_micros", "charge_micros", "to_beat_micros", "on_list", "unit", "at",
 )
 """What is noted of each decision at once; the last is its place in the round."""
@@ -49,7 +49,7 @@ class _Place(NamedTuple):
     """Where and to whom: (n,) columns of the round's opportunities."""
 
     row: Ints
-    slot: Ints
+    user: Ints
     second: Ints
     channel: Codes
     signal: Codes
@@ -63,7 +63,7 @@ def log_decisions(
     """Note the decisions of (hour, round): all of them, or those that won, as the scenario logs."""
     hour, number = when
     model, one = stack.model, slots.opportunities
-    place = _Place(one.row, slots.memory_slot, one.second, one.channel, one.signal, one.device, one.unit)
+    place = _Place(one.row, slots.user, one.second, one.channel, one.signal, one.device, one.unit)
     options = (stack.people.on_list, model.campaign_of_channel, place_in_unit(one.unit, stack.units))
     noted = _noted(place, decided, options, model.scenario.log == "all")
     if noted.shape[1]:
@@ -81,7 +81,7 @@ def note(stack: Stack, when: tuple[int, int], rows: Ints, propensity: Floats) ->
     stack.log.add_block("decided", noted)
     stack.log.add("decided", {
         "round": full(len(table["row"]), number), "propensity": propensity[table["at"]],
-        "records": stack.memory.take(table["row"] * SLOTS + table["slot"]),
+        "records": stack.memory.take(table["user"]),
         "standing_row": table["unit"] + _standing_row(stack, hour),
     })
 
@@ -101,7 +101,7 @@ def _noted(place: _Place, decided: Decided, options: tuple[Bools, Codes, Ints], 
         status = _WON if won else _LOST if decided.wanted[i] > 0 else _NOT_ENTERED
         if decided.wanted[i] > 0 and decided.entered[i] == 0:
             status = _DROPPED
-        noted[0, count], noted[1, count], noted[2, count] = place.row[i], place.slot[i], place.second[i]
+        noted[0, count], noted[1, count], noted[2, count] = place.row[i], place.user[i], place.second[i]
         noted[3, count], noted[4, count], noted[5, count] = place.channel[i], place.signal[i], place.device[i]
         noted[6, count], noted[7, count], noted[8, count] = order[i], decided.level[i], decided.creative[i]
         noted[9, count], noted[10, count], noted[11, count] = decided.asked[i], status, price
@@ -135,7 +135,7 @@ def _standing_of(stack: Stack) -> dict[str, Column]:
 
 def decision_rows(stack: Stack, noted: Table) -> Table:
     """Rows of table `decision`, with their 41 features."""
-    model, row, slot = stack.model, noted["row"], noted["slot"]
+    model, row = stack.model, noted["row"]
     channel, status = noted["channel"], noted["status"]
     won = status == _WON
     told = model.rules.tells_min_to_win[channel] & ~won
@@ -144,7 +144,7 @@ def decision_rows(stack: Stack, noted: Table) -> Table:
     rows: Table = {name: noted[name] for name in same}
     rows.update({
         "world_id": stack.people.world[row], "occurred_s": noted["second"] + model.start_s,
-        "person_id": stack.people.person[row], "resolved_user_id": stack.resolved_user(row, slot),
+        "person_id": stack.people.person[row], "resolved_user_id": stack.resolved_user(noted["user"]),
         "alias_id": stack.alias[row, noted["device"]], "campaign": model.campaign_of_channel[channel],
         "participate": (noted["level"] > 0).astype(np.int64), "status": status,
         "price_micros": np.where(won, noted["price_micros"], NONE),
@@ -158,8 +158,9 @@ def _features(stack: Stack, noted: Table) -> Column:
     standings = [standing for _, standing in stack.standings]
     stack.standings = []
     standing = Standing(**{name: np.concatenate([part[name] for part in standings]) for name in standings[0]})
+    rows, slots = np.divmod(noted["user"], SLOTS)
     context = Context(
-        rows=noted["row"], slots=noted["slot"], second=noted["second"] + stack.model.start_s,
+        rows=rows, slots=slots, second=noted["second"] + stack.model.start_s,
         channel=noted["channel"], signal=noted["signal"], device=noted["device"], on_list=noted["on_list"] > 0,
         standing_row=noted["standing_row"], standing=standing,
         utc_offset_s=stack.model.scenario.utc_offset_hours * SECONDS_PER_HOUR,

@@ -12,6 +12,7 @@ from gaelp_sim.world.moves import play_moves
 from gaelp_sim.world.rounds import play_rounds
 from gaelp_sim.world.script import play_script
 from gaelp_sim.world.stack import Stack
+from gaelp_sim.world.users import update_users
 
 
 def run_hour(stack: Stack, hour: int, orders: Orders) -> Report:
@@ -26,6 +27,7 @@ def run_hour(stack: Stack, hour: int, orders: Orders) -> Report:
         stack.plan = plan_day(stack.model.proposer, stack.people, day, stack.market.traffic)
     if hour_of_day == 0:
         _refresh(stack, day)
+    update_users(stack, hour)
     proposals = stack.plan.of_hour(hour_of_day)
     play_rounds(stack, hour, proposals)
     play_moves(stack, proposals)

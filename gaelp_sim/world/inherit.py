@@ -50,6 +50,7 @@ def _kept(scenario: Scenario) -> Iterator[tuple[str, Any]]:
     accounts = [(account.advertiser, account.channel, account.monthly) for account in accounts_of(scenario)]
     yield "budgets (whose, on which channel, for a day or a month) are", accounts
     yield "us.frequency_cap is", scenario.us.frequency_cap
+    yield "identity is", scenario.identity.model_dump(mode="json")
     yield "intervals are", [interval.written() | {"key": interval.key} for interval in scenario.intervals]
 
 

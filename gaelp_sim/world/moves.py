@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gaelp_sim.compiled import compiled
 from gaelp_sim.draws import Purpose, uniform
 from gaelp_sim.events import NONE, US, Column, Floats, Ints, Proposals, Stage, TouchKind, TriggerKind
-from gaelp_sim.observe.memory import Emails, remember_emails
+from gaelp_sim.observe.memory import SLOTS, Emails, remember_emails
 from gaelp_sim.population.kinds import Move, Rates, rate_of
 from gaelp_sim.population.people import GOODWILL, People
 from gaelp_sim.response.touch import GOODWILL_MAX
@@ -220,7 +220,8 @@ def _record_emails(stack: Stack, sent: _Sent) -> None:
     ), impressions=False)
     log_in(stack, row[sent.clicked], device[sent.clicked], sent.second[sent.clicked])
     remember_emails(stack.memory, Emails(
-        row, stack.slot_of(row, device), sent.second + model.start_s, full(n, model.channels), cost, sent.clicked,
+        *np.divmod(stack.users_of(row, device), SLOTS), sent.second + model.start_s, full(n, model.channels), cost,
+        sent.clicked,
     ))
 
 

@@ -17,7 +17,7 @@ from gaelp_sim.market.landscape import Watched, prices_to_beat, watch
 from gaelp_sim.market.learning import Offered, Seats, add_lessons
 from gaelp_sim.observe.beliefs import Singles
 from gaelp_sim.observe.memory import SLOTS, Impressions, Losses, recent_looks, remember_impressions, remember_losses
-from gaelp_sim.units import PPM
+from gaelp_sim.units import PPM, SECONDS_PER_HOUR
 from gaelp_sim.world.control import ENTERED, OPPORTUNITIES, PRICE_INDEX, WINS
 from gaelp_sim.world.decisions import Decided, log_decisions
 from gaelp_sim.world.log import Block
@@ -41,11 +41,20 @@ class Cleared:
 
 def play_rounds(stack: Stack, hour: int, proposals: Proposals) -> None:
     """Clear an hour's opportunities in rounds: what a person saw in round k changes round k + 1."""
-    for number in range(stack.model.scenario.population.opportunities_per_hour_max):
+    most = stack.model.scenario.population.opportunities_per_hour_max
+    played = np.zeros(stack.people.size if stack.linkage is not None else 0, dtype=np.int8)
+    number, rounds = 0, most
+    while number < rounds:
         slots = round_of(stack, proposals)
         if slots is None:
             return
         _play(stack, hour, number, slots)
+        number += 1
+        if stack.linkage is not None:  # people of one user take turns, for which there are more rounds
+            rounds += slots.waiting
+            rows = slots.opportunities.row
+            played[rows] += 1
+            stack.played_s[rows[played[rows] == most]] = (hour + 1) * SECONDS_PER_HOUR - 1
 
 
 def _play(stack: Stack, hour: int, number: int, slots: Slots) -> None:
@@ -85,7 +94,7 @@ def _bids(stack: Stack, hour: int, slots: Slots) -> tuple[Bids, Ints]:
     assert stack.orders is not None
     local, n = model.local_hour(hour), len(slots)
     factor = _price_factor(stack, hour)
-    clicked = stack.memory["clicks"][opportunities.row, slots.memory_slot] > 0
+    clicked = stack.memory["clicks"].reshape(-1)[slots.user] > 0
     bids = np.empty((model.bidders, n), dtype=np.int64)
     moment = Moment(
         hour, local, factor, luck[US], clicked, stack.orders.multiplier_ppm, stack.orders.participate_ppm,
@@ -94,7 +103,7 @@ def _bids(stack: Stack, hour: int, slots: Slots) -> tuple[Bids, Ints]:
     seats = stack.outsiders.seats
     if from_outside(model.us):
         # It is told whom it meets as far as we can resolve them, and nothing of the world's noise.
-        users = stack.resolved_user(opportunities.row, slots.memory_slot)
+        users = stack.resolved_user(slots.user)
         told, calendar = replace(opportunities, row=users), np.full(stack.units, model.local_hour_price[local])
         moment = replace(moment, price_factor=calendar)
         ours = stack.outsiders.bid(US, told, moment) if US in seats else model.us.bid(told, moment)
@@ -114,15 +123,13 @@ def _recent(stack: Stack, slots: Slots) -> Singles:
     """How tired the users are of our families, as we reckon: (2, n); (2, 0) where our policy does not rotate."""
     if stack.model.scenario.us.policy.creatives != "rotate":
         return np.zeros((2, 0), dtype=np.float32)
-    one = slots.opportunities
-    return recent_looks(stack.memory, one.row, slots.memory_slot, one.second + stack.model.start_s)
+    return recent_looks(stack.memory, *np.divmod(slots.user, SLOTS), slots.opportunities.second + stack.model.start_s)
 
 
 def _keep_cap(stack: Stack, slots: Slots, bids: Ints) -> None:
     """Keep us out, whoever bids for us, where the user has had as many impressions as the cap allows."""
     if stack.frequency is not None:
-        one = slots.opportunities
-        bids[US][stack.frequency.reached(one.row * SLOTS + slots.memory_slot, one.second)] = 0
+        bids[US][stack.frequency.reached(slots.user, slots.opportunities.second)] = 0
 
 
 def _price_factor(stack: Stack, hour: int) -> Floats:
@@ -257,18 +264,19 @@ def _remember(stack: Stack, slots: Slots, cleared: Cleared) -> None:
     won = _won(spent)
     at = np.flatnonzero(won)
     # A log-in on this very click has moved the user to the account already.
-    slot = stack.slot_of(opportunities.row, opportunities.device)
+    user = stack.users_of(opportunities.row, opportunities.device)
+    row, slot = np.divmod(user, SLOTS)
     second = opportunities.second + stack.model.start_s
     if len(at):
         position = (spent.winner[:, at] == US).argmax(axis=0)
         remember_impressions(stack.memory, Impressions(
-            opportunities.row[at], slot[at], second[at], opportunities.channel[at], opportunities.signal[at],
+            row[at], slot[at], second[at], opportunities.channel[at], opportunities.signal[at],
             effects.family[cleared.ours.creative[at]], spent.charge_micros[position, at], spent.clicked[position, at],
         ))
         if stack.frequency is not None:
-            stack.frequency.note(opportunities.row[at] * SLOTS + slot[at], opportunities.second[at])
+            stack.frequency.note(user[at], opportunities.second[at])
     lost = np.flatnonzero(~won & (cleared.wanted > 0))
     if len(lost):
         remember_losses(stack.memory, Losses(
-            opportunities.row[lost], slot[lost], second[lost], opportunities.channel[lost], opportunities.signal[lost],
+            row[lost], slot[lost], second[lost], opportunities.channel[lost], opportunities.signal[lost],
         ))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from gaelp_sim.events import US, DeviceKind, Ints
+from gaelp_sim.events import NONE, US, DeviceKind, Ints
 from gaelp_sim.population.people import FATIGUE_OFFER, FATIGUE_TEACH, GOODWILL, RIVAL_GOODWILL
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import SECONDS_PER_DAY
 from gaelp_sim.world.journeys import epoch
+from gaelp_sim.world.linkage import Linkage
 from gaelp_sim.world.log import Table, full
 from gaelp_sim.world.stack import ACCOUNT_ALIAS, Stack
 
@@ -120,12 +121,24 @@ def alias_rows(stack: Stack) -> Table:
     row, kind = row[met], kind[met]
     joined = (stack.people.logged_in[row] >> kind & 1) == 1
     start = stack.model.start_s
-    alias = stack.alias[row, kind]
+    alias, account = stack.alias[row, kind], stack.alias[row, ACCOUNT_ALIAS]
+    user, confidence = np.where(joined, account, alias), np.full(len(row), KNOWN_CONFIDENCE)
+    if stack.linkage is not None:
+        user, confidence = stack.resolved_user(stack.users_of(row, kind)), stack.linkage.confidence_of(row, kind)
     return {
-        "world_id": stack.people.world[row], "alias_id": alias, "kind": kind,
-        "resolved_user_id": np.where(joined, stack.alias[row, ACCOUNT_ALIAS], alias),
-        "match_confidence": np.full(len(row), KNOWN_CONFIDENCE), "first_seen_s": first[row, kind] + start,
-        "last_seen_s": last[row, kind] + start, "login_s": epoch(stack.login_s[row, kind], start),
+        "world_id": stack.people.world[row], "alias_id": alias, "kind": kind, "resolved_user_id": user,
+        "match_confidence": confidence, "account_id": np.where(joined, account, NONE),
+        "first_seen_s": first[row, kind] + start, "last_seen_s": last[row, kind] + start,
+        "login_s": epoch(stack.login_s[row, kind], start),
+    }
+
+
+def alias_pair_rows(stack: Stack, linkage: Linkage) -> Table:
+    """Pairs of aliases that may be one user, as the run's own linker sees them."""
+    pairs = linkage.possible()
+    return {
+        "world_id": stack.people.world[linkage.row[pairs.one]], "alias_id": linkage.alias_id[pairs.one],
+        "other_alias_id": linkage.alias_id[pairs.other], "probability": pairs.chance,
     }
 
 

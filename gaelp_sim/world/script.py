@@ -26,7 +26,15 @@ from gaelp_sim.events import (
 )
 from gaelp_sim.market.auction import charge_of
 from gaelp_sim.market.rule_policy import LEVEL_MULTIPLES
-from gaelp_sim.observe.memory import Emails, Impressions, Losses, remember_emails, remember_impressions, remember_losses
+from gaelp_sim.observe.memory import (
+    SLOTS,
+    Emails,
+    Impressions,
+    Losses,
+    remember_emails,
+    remember_impressions,
+    remember_losses,
+)
 from gaelp_sim.response.sale import report_delay_s
 from gaelp_sim.scenario.schema import ScriptEvent, ScriptPerson
 from gaelp_sim.units import HOURS_PER_DAY, PER_MILLE, PPM, SECONDS_PER_HOUR, micros
@@ -170,7 +178,7 @@ def _decide(stack: Stack, moment: _Moment, ad: _Ad) -> None:
         return
     device = int(stack.people.device[moment.row])
     columns = {
-        "row": moment.row, "slot": int(stack.slot_of(moment.rows(), np.array([device]))[0]), "second": moment.second,
+        "row": moment.row, "user": int(stack.users_of(moment.rows(), np.array([device]))[0]), "second": moment.second,
         "channel": ad.channel, "signal": ad.signal, "device": device, "clearing_order": NONE,
         "level": 1 + int(np.abs(LEVEL_MULTIPLES[1:] - bid / base).argmin()), "creative": ad.creative, "bid_micros": bid,
         "status": int(DecisionStatus.WON if won else DecisionStatus.LOST), "price_micros": ad.price_micros if won else 0,
@@ -181,8 +189,9 @@ def _decide(stack: Stack, moment: _Moment, ad: _Ad) -> None:
 
 
 def _remember(stack: Stack, moment: _Moment, ad: _Ad) -> None:
-    rows, device = moment.rows(), stack.people.device[moment.rows()]
-    slot, second = stack.slot_of(rows, device), moment.seconds() + stack.model.start_s
+    device = stack.people.device[moment.rows()]
+    rows, slot = np.divmod(stack.users_of(moment.rows(), device), SLOTS)
+    second = moment.seconds() + stack.model.start_s
     channel, signal = np.array([ad.channel]), np.array([ad.signal])
     if ad.advertiser == US:
         family = stack.model.effects.family[np.array([ad.creative])]
@@ -215,7 +224,7 @@ def _email(stack: Stack, moment: _Moment) -> None:
     if event.clicked:
         log_in(stack, rows, device, moment.seconds())
     remember_emails(stack.memory, Emails(
-        rows, stack.slot_of(rows, device), moment.seconds() + model.start_s, np.array([model.channels]),
+        *np.divmod(stack.users_of(rows, device), SLOTS), moment.seconds() + model.start_s, np.array([model.channels]),
         np.array([cost]), np.array([event.clicked]),
     ))
 

@@ -20,7 +20,16 @@ from gaelp_sim.world.model import Model, model_of
 from gaelp_sim.world.opponents import opponents_from_text
 from gaelp_sim.world.outsiders import makers
 from gaelp_sim.world.policies import policy_named
-from gaelp_sim.world.rows import alias_rows, device_rows, ledger_rows, person_rows, touchpoint_rows, truth_rows, world_rows
+from gaelp_sim.world.rows import (
+    alias_pair_rows,
+    alias_rows,
+    device_rows,
+    ledger_rows,
+    person_rows,
+    touchpoint_rows,
+    truth_rows,
+    world_rows,
+)
 from gaelp_sim.world.stack import Place, Stack
 from gaelp_sim.world.state import State, stack_from, state_of
 
@@ -151,6 +160,8 @@ class Shard:
         tables = {
             "person": person_rows(stack, now_s), "alias": alias_rows(stack), "journey": self.history.with_paths(journeys),
         }
+        if stack.linkage is not None:
+            tables["alias_pair"] = alias_pair_rows(stack, stack.linkage)
         return {**tables, **self.own.controller.final_rows()} if self.own is not None else tables
 
     def state(self) -> State:
@@ -192,4 +203,4 @@ def restore_controller(controller: Controller, state: State) -> None:
 def _stack(model: Model, task: Task) -> Stack:
     if task.state is None:
         return Stack.of(model, task.place)
-    return stack_from(model, task.place, task.state)
+    return stack_from(model, task.place, task.state, task.start_hour)

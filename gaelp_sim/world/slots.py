@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +32,10 @@ class Slots:
     stage: Column
     level: Column
     """(LEVELS, n), read at the opportunity's second"""
-    memory_slot: Ints
+    user: Ints
+    """Whom we take them for, as `Stack.users_of` tells"""
+    waiting: bool = False
+    """Somebody waits for the next round, as another of the same user is in this one"""
 
     def __len__(self) -> int:
         return len(self.opportunities)
@@ -52,12 +55,18 @@ def round_of(stack: Stack, pending: Proposals) -> Slots | None:
     row, second, kind = pending.row[at], pending.second[at], pending.kind[at]
     words = round_words(model.draws, stack.who(row, second), model.bidders)
     level = read_levels(stack, row, second, parted(words, model.bidders).decay)
+    before, waiting = None if stack.linkage is None else stack.played_s[row], False
     chosen = _first_of_each((row, second), level, model.goodwill_needed[kind], stack.played_s)
+    if before is not None:
+        later = chosen & ~_first_of_users(stack, row, pending.luck_device[at], chosen)
+        chosen &= ~later
+        waiting = bool(later.any())
+        stack.played_s[row[later]] = before[later]
     if not chosen.all():
         at = at[chosen]
         # In the usual layout: compiled code is made anew for every other one.
         words, level = np.ascontiguousarray(words[:, chosen]), np.ascontiguousarray(level[:, chosen])
-    return _slots(stack, Proposals(**pending.take(at)), words, level) if len(at) else None
+    return replace(_slots(stack, Proposals(**pending.take(at)), words, level), waiting=waiting) if len(at) else None
 
 
 @inlined
@@ -103,6 +112,24 @@ def _first_of_each(where: tuple[Ints, Ints], level: Column, needed: NDArray[np.i
     return chosen
 
 
+def _first_of_users(stack: Stack, row: Ints, luck: Words, chosen: Bools) -> Bools:
+    """True at the first of each user's chosen opportunities: a user that is several people has one a round."""
+    first, some = np.zeros(len(row), dtype=np.bool_), np.flatnonzero(chosen)
+    device = _devices_to_be(stack.people, row[some], stack.model.chain, luck[some])
+    _, place = np.unique(stack.users_of(row[some], device), return_index=True)
+    first[some[place]] = True
+    return first
+
+
+@compiled
+def _devices_to_be(people: People, row: Ints, chain: Chain, luck: Words) -> NDArray[np.int8]:
+    device = np.empty(len(row), dtype=np.int8)
+    for i in range(len(row)):
+        person = row[i]
+        device[i] = next_device(chain, people.device[person], people.owned[person], people.stage[person], luck[i])
+    return device
+
+
 class _Session(NamedTuple):
     """What each opportunity shows of its session."""
 
@@ -146,5 +173,5 @@ def _slots(stack: Stack, chosen: Proposals, words: Words, level: Column) -> Slot
     opportunities = Opportunities(
         chosen.row, session.unit, chosen.second, chosen.kind, session.signal, session.device
     )
-    slot = stack.slot_of(chosen.row, session.device)
-    return Slots(opportunities, parted(words, stack.model.bidders), session.segment, session.stage, level, slot)
+    user = stack.users_of(chosen.row, session.device)
+    return Slots(opportunities, parted(words, stack.model.bidders), session.segment, session.stage, level, user)

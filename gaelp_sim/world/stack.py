@@ -21,6 +21,7 @@ from gaelp_sim.population.people import People, born, joined
 from gaelp_sim.population.proposals import DayPlan
 from gaelp_sim.units import SECONDS_PER_HOUR
 from gaelp_sim.world.control import REVENUE, STATISTICS, Orders, Report
+from gaelp_sim.world.linkage import Linkage
 from gaelp_sim.world.log import Log, Table
 from gaelp_sim.world.model import Model
 from gaelp_sim.world.outside_users import OutsideUsers
@@ -108,6 +109,8 @@ class Stack:
 
     trial: Trial | None = None
     """What is done differently in a world that is lived through once more, None in a run"""
+    linkage: Linkage | None = None
+    """Users linked by evidence, where the scenario does so"""
     outside: OutsideUsers | None = None
     """What an outside user model keeps of the people, where the scenario names one"""
 
@@ -144,10 +147,13 @@ class Stack:
         noise, shift = world_conditions(model, worlds)
         budgets = Budgets.of(model.accounts, len(worlds), model.channels)
         never = np.full((people.size, len(DeviceKind)), NONE, dtype=np.int64)
+        alias = alias_ids(model, people)
+        linked = model.scenario.identity.mode == "linked"
+        linkage = Linkage.of(model.draws, model.scenario, people, alias) if linked else None
         return Stack(
-            model, place, people, memory, budgets, worlds, noise, shift, alias_ids(model, people), never,
+            model, place, people, memory, budgets, worlds, noise, shift, alias, never,
             never.copy(), never.copy(), _no_pending(), {},
-            Frequency.of(model.scenario.us.frequency_cap, people.size * SLOTS),
+            Frequency.of(model.scenario.us.frequency_cap, people.size * SLOTS), linkage=linkage,
         )
 
     @property
@@ -186,16 +192,19 @@ class Stack:
             self.statistics, self.shown, lessons, self.prices, self.outsiders.report(),
         )
 
-    def slot_of(self, rows: Ints, device: Column) -> Ints:
-        """Memory slot under which we recognise these people on these devices: 0 the account, else the device's."""
+    def users_of(self, rows: Ints, device: Column) -> Ints:
+        """Users as whom we recognise these people on these devices: where their memory stands, row x SLOTS + slot."""
+        if self.linkage is not None:
+            return self.linkage.users_of(rows, device)
         if self.model.scenario.identity.mode == "perfect":
-            return np.zeros(len(rows), dtype=np.int64)
+            return rows * SLOTS
         known = self.people.logged_in[rows] >> device & 1
-        return np.where(known, 0, device + 1).astype(np.int64)
+        return rows * SLOTS + np.where(known, 0, device + 1)
 
-    def resolved_user(self, rows: Ints, slots: Ints) -> Ints:
-        """Id of the user as we resolve them: the account's, or the device's own."""
-        return self.alias[rows, np.where(slots == 0, ACCOUNT_ALIAS, slots - 1)]
+    def resolved_user(self, users: Ints) -> Ints:
+        """Ids of users as we resolve them: the account's, or a device's."""
+        row, slot = np.divmod(users, SLOTS)
+        return self.alias[row, np.where(slot == 0, ACCOUNT_ALIAS, slot - 1)]
 
     def clearing_key(self, rows: Ints, second: Ints) -> Ints:
         """Integers that sort within an hour in the order (unit, second, person)."""

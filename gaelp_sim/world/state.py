@@ -27,6 +27,8 @@ def state_of(stack: Stack) -> State:
     """Everything of a stack that the next hour depends on, and what its journeys' rows will need."""
     state: State = {f"people.{name}": column for name, column in stack.people.arrays().items() if name != "unit"}
     state.update({f"person.{name}": getattr(stack, name) for name in _PER_PERSON})
+    if stack.linkage is not None:
+        state.update({f"linkage.{name}": column for name, column in stack.linkage.arrays(stack.people).items()})
     if stack.outside is not None:
         state.update({f"outside.{name}": column for name, column in stack.outside.arrays().items()})
     closed = joined_columns(stack.closed) if stack.closed else {}
@@ -66,7 +68,7 @@ def merged(states: list[State]) -> State:
     for name in names if not whole else ():
         axis = -1 if name == "people.level" else 0
         whole[name] = np.concatenate([state[name] for state in states if name in state], axis=axis)
-    _order(whole, ("people", "person", "outside"), whole["people.world"] << 32 | whole["people.person"])
+    _order(whole, ("people", "person", "linkage", "outside"), whole["people.world"] << 32 | whole["people.person"])
     _order(whole, ("unit",), whole["unit.world"] << 32 | whole["unit.cell"])
     for part in _LISTS:
         if f"{part}.key" in whole:
@@ -83,8 +85,8 @@ def _order(whole: State, parts: tuple[str, ...], key: Ints) -> None:
             whole[name] = whole[name][..., order] if name == "people.level" else whole[name][order]
 
 
-def stack_from(model: Model, place: Place, state: State) -> Stack:
-    """Cut the stack of some units out of a whole state."""
+def stack_from(model: Model, place: Place, state: State, hour: int) -> Stack:
+    """Cut the stack of some units out of a whole state, which stood at the beginning of `hour`."""
     rows, people = _people_of(model, place, state)
     keys = people.world << 32 | people.person
     remembered = _listed(state, "memory", keys)
@@ -93,6 +95,9 @@ def stack_from(model: Model, place: Place, state: State) -> Stack:
     stack = Stack.of_people(model, place, people, from_arrays(remembered, model.beliefs))
     for name in _PER_PERSON:
         getattr(stack, name)[:] = state[f"person.{name}"][rows]
+    if stack.linkage is not None:
+        known = (stack.first_seen_s, stack.login_s)
+        stack.linkage.restore(people, hour, _part(state, "linkage", rows), known)
     stack.outside = OutsideUsers.restored(model.scenario, _part(state, "outside", rows))
     stack.pending = _listed(state, "pending", keys) or stack.pending
     stack.carried = _listed(state, "carried", keys) or no_touches()

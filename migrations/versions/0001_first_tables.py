@@ -62,7 +62,14 @@ _TABLES = {
     ),
     "alias": (
         "world_id:int alias_id:big | kind:small resolved_user_id:big match_confidence:double first_seen_s:big "
-        "last_seen_s:big login_s:big"
+        "last_seen_s:big login_s:big account_id:big"
+    ),
+    "alias_pair": (
+        "world_id:int alias_id:big other_alias_id:big | probability:double"
+    ),
+    "identity_change": (
+        "world_id:int alias_id:big changed_s:big | previous_user_id:big resolved_user_id:big probability:double "
+        "method:small"
     ),
     "alias_link": (
         "world_id:int alias_id:big other_alias_id:big resolution_id:int | probability:double method:text"

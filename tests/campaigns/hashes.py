@@ -27,6 +27,7 @@ SCENARIOS = {
         "quickstart", "population.people=400", "cells=4", "rivals_learn=true", "us.policy.pacing=dual",
         "us.budget.usd_day=20", "variation.rival_value_sd=0.2",
     ),
+    "linked users": ("quickstart", "population.people=1500", "cells=4", "identity.mode=linked"),
     "slots": ("gsp_slots", "population.people=300"),
 }
 

@@ -97,6 +97,8 @@ def _rows(factor: int) -> dict[str, list[Row]]:
         "device": _devices(),
         "alias": _aliases(),
         "alias_link": [{"alias_id": 100, "other_alias_id": 101, "probability": 0.9, "method": "address"}],
+        "alias_pair": [{"alias_id": 100, "other_alias_id": 103, "probability": 0.6}],
+        "identity_change": _identity_changes(),
         "journey": _journeys(factor),
         "touchpoint": touches,
         "decision": _decisions(factor),
@@ -131,6 +133,15 @@ def _rows(factor: int) -> dict[str, list[Row]]:
             {"occurred_s": at(2), "person_id": -1, "kind": 1, "segment_from": -1, "segment_to": -1, "size": 0.5},
         ],
     } | _analyses()
+
+
+def _identity_changes() -> list[Row]:
+    return [
+        {"alias_id": 101, "changed_s": at(2), "previous_user_id": 101, "resolved_user_id": 1, "probability": 0.9,
+         "method": 1},
+        {"alias_id": 103, "changed_s": at(4), "previous_user_id": 103, "resolved_user_id": 1, "probability": 0.6,
+         "method": 1},
+    ]
 
 
 def _analyses() -> dict[str, list[Row]]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from gaelp_sim.store import Batch, RunRecord, Store, reader, row_hash
 
-GOLDEN = "53fc357215e1d2b727582bc3a7dba0cef25ee723aac4624b0ff8b633bff0f0b0"
+GOLDEN = "350cecf121959286248243b74861dd4fa757ca59061783ca6866aba428ca112f"
 
 
 def hash_of_days(url: str, record: RunRecord, batches: list[Batch]) -> str:

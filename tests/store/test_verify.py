@@ -28,6 +28,7 @@ def test_a_sound_run_passes(stored) -> None:
 CHANGES = {
     "world": "market_noise_ppm = 1", "world_parameter": "value = 0.5", "name": "name = 'other'", "person": "goodwill = 3",
     "device": "alias_id = 0", "truth_person": "urgency = 0.5", "alias": "match_confidence = 1.0",
+    "alias_pair": "probability = 0.125", "identity_change": "method = 2",
     "journey": "touches = 0", "touchpoint": "clicked = 0", "decision": "propensity = 0.5", "auction_hour": "wins = 0",
     "conversion": "value_micros = 0", "bid_sheet": "level = 0", "ledger": "channel = 0",
     "budget_day": "limit_micros = 1", "trigger_event": "size = 0.5",

@@ -101,7 +101,8 @@ def test_better_evidence_means_a_truer_report(stored: tuple[Store, RunRecord]) -
     ids = resolve_run(store, record, Request(sets, thresholds=(0.5,)))
     true, devices, linked = effects(store, record, ids)
     assert true.last_error == true.linear_error == 0.0
-    assert true.users_reached < linked.users_reached < devices.users_reached
+    missed = [abs(one.users_reached - true.users_reached) for one in (linked, devices)]
+    assert missed[0] < missed[1] / 3
     assert linked.linear_error < devices.linear_error
     assert linked.sales_without_touch <= devices.sales_without_touch
     (done,) = attribute(store, record, [Attributing("last", Window(identity=str(ids[0])))])
