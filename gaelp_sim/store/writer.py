@@ -110,6 +110,8 @@ def replace_analysis(
         condition = "".join(f" AND {column} = ?" for column in replacing)
         link.execute(f"DELETE FROM {name} WHERE run_key = ?{condition}", (run.run_key, *replacing.values()))
         insert_rows(link, run.run_key, Rows.of(LAYOUTS[name], columns))
+        if link.dialect == "postgresql":
+            link.execute(f"ANALYZE {name}")  # a planner that knows nothing of new rows walks whole tables for each of them
 
 
 def _rows_of(batch: Batch) -> dict[str, Rows]:
