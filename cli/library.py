@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -318,6 +319,14 @@ def realism_checks(db_url: str, run_ref: str) -> tuple[list[Record], list[str]]:
 
     found = realism.check_run(db_url, run_ref)
     return [check.as_json() for check in found.checks], found.left_out
+
+
+def beside_data(db_url: str, run_ref: str, folder: Path) -> tuple[list[Record], list[str]]:
+    """A run's figures beside those of samples of real data, and the samples that are missing."""
+    from gaelp_sim.analyse.against_data import against_data
+
+    found, missing = against_data(db_url, run_ref, folder)
+    return [one.as_json() for one in found], missing
 
 
 def market_checks(*, auctions: int, seed: int) -> list[Record]:

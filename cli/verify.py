@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from gaelp_sim.cli import library
@@ -15,6 +17,7 @@ PACING_COLUMNS = (
     "first_day_error", "passed",
 )
 MARKET_COLUMNS = ("check", "expected", "got", "tolerance", "passed")
+BESIDE_COLUMNS = ("quantity", "real", "real_low", "real_high", "simulated", "low", "high", "agrees", "source")
 REALISM_COLUMNS = ("quantity", "got", "low", "high", "passed", "source")
 
 
@@ -88,18 +91,28 @@ def market(ctx: click.Context, settings: Settings, /, auctions: int, seed: int) 
 
 @verify.command("realism")
 @click.argument("run", type=RunRef(), default="@last")
+@click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
+    help="Put the run beside samples of real data in FOLDER instead of beside published bands.",
+)
 @click.pass_obj
 @click.pass_context
-def realism(ctx: click.Context, settings: Settings, /, run: str) -> None:
+def realism(ctx: click.Context, settings: Settings, /, run: str, *, data: Path | None) -> None:
     """Compare a run with published figures, band by band.
 
     A figure passes where its 95 % interval meets its band; what a run has too few observations for is left out. Ends with
     exit code 1 where a figure lies outside its band.
 
+    With --data: curves of the day and week, click rate of a feed, touches per sale, and sessions that sell, real ones with
+    95 % intervals beside the run's. Nothing fails there: markets differ.
+
     \b
     Example:
       gaelp verify realism @last
     """
+    if data is not None:
+        _print_beside(settings, run, data)
+        return
     checks, left_out = library.realism_checks(settings.db_url, run)
     print_records(checks, settings, columns=REALISM_COLUMNS)
     for note in dict.fromkeys(str(check["note"]) for check in checks if check.get("note")):
@@ -112,3 +125,12 @@ def realism(ctx: click.Context, settings: Settings, /, run: str) -> None:
     say(settings, f"{len(checks) - len(failed)} of {len(checks)} figures lie in their band")
     if failed:
         ctx.exit(1)
+
+
+def _print_beside(settings: Settings, run: str, data: Path) -> None:
+    rows, missing = library.beside_data(settings.db_url, run, data)
+    print_records(rows, settings, columns=BESIDE_COLUMNS)
+    for name in missing:
+        say(settings, f"left out: {name} is not in {data}")
+    agree = sum(bool(row["agrees"]) for row in rows)
+    say(settings, f"intervals meet in {agree} of {len(rows)} figures")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,7 @@ class Setting:
         if self.curves:
             told["curves"] = dict(self.curves)
         told["channels"] = [self._channel(channel) for channel in base.channels if channel.name in channels]
+        told["response"] = {"brand_base": self._shifted((SALES, ""), base.response.brand_base)}
         told["us"] = {
             "campaigns": [{"name": one.name, "budget_usd_day": None} for one in base.us.campaigns],
             "budget": {"usd_day": None, "usd_month": None},
@@ -55,7 +57,6 @@ class Setting:
         return [
             {
                 "name": segment.name,
-                "purchase_per_day": self._moved((SALES, ""), segment.purchase_per_day, 24.0),
                 "purchase_per_click": self._moved((SALES, ""), segment.purchase_per_click, 1.0),
             }
             for segment in base.population.segments
@@ -79,9 +80,21 @@ class Setting:
         if key in self.bounds and value > 0:
             low, high = (min(value * factor, most) for factor in self.bounds[key])
             if low < high:
-                together = " ".join(word for word in key if word)
-                return {"between": [_short(low), _short(high)], "scale": "log", "together": together}
+                return {"between": [_short(low), _short(high)], "scale": "log", "together": _together(key)}
         return _short(min(value * self.factors.get(key, 1.0), most))
+
+    def _shifted(self, key: Key, logit: float) -> Any:
+        """The scenario's logit under the lever, whose factor is one on odds."""
+        if key in self.bounds:
+            low, high = (_short(logit + math.log(factor)) for factor in self.bounds[key])
+            if low < high:
+                return {"between": [low, high], "scale": "linear", "together": _together(key)}
+        return _short(logit + math.log(self.factors.get(key, 1.0)))
+
+
+def _together(key: Key) -> str:
+    """The luck that all intervals of a lever share."""
+    return " ".join(word for word in key if word)
 
 
 def _short(value: float) -> float:

@@ -25,7 +25,7 @@ EVENTS_LEAST = 3
 """Events that a lever needs on both sides to be moved."""
 UNKNOWN = (0.5, 2.0)
 """Factors that a lever is drawn from where the account does not tell it."""
-ROUNDS = 5
+ROUNDS = 4
 STEP_MAX = 3.0
 OnStep = Callable[[float], None]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gaelp_sim.calibrate.account import Account
-from gaelp_sim.calibrate.daily_rates import WEEK, Rate, curve, ratio_over_days
+from gaelp_sim.calibrate.daily_rates import WEEK, Z_95, Rate, curve, ratio_over_days
 from gaelp_sim.events import Floats, Ints
 from gaelp_sim.units import HOURS_PER_DAY, PER_MILLE
 
@@ -89,21 +89,24 @@ def _rates(channel: str, days: dict[str, Floats], weekday: Floats) -> list[Figur
 
 
 def _spread(channel: str, days: dict[str, Floats]) -> list[Figure]:
-    """How far a day's mean price lies from the channel's: auctions' own luck is in it, which sums can't tell apart."""
-    if "cost" not in days:
-        return []
+    """How far a day's mean price lies from the channel's: auctions' own luck is in it, which sums can't tell apart.
+
+    By clicks or by impressions, whichever price is steadier: what is charged for.
+    """
+    found = []
     for metric in ("clicks", "impressions"):
-        if metric in days:
-            known = (days[metric] > 0) & (days["cost"] > 0)
-            if known.sum() < WEEK:
-                return []
-            logs = np.log(days["cost"][known] / days[metric][known])
-            sd, freedom = float(logs.std(ddof=1)), int(known.sum()) - 1
-            half = 1 / np.sqrt(2 * freedom)
-            rate = Rate(sd, sd * np.exp(-2 * half), sd * np.exp(2 * half), freedom + 1)
-            note = "upper bound of the market's daily noise; the spread among auctions is not identified by daily sums"
-            return [Figure(f"spread of days' prices by {metric} (sd of logs)", channel, rate, note=note)]
-    return []
+        if "cost" not in days or metric not in days:
+            continue
+        known = (days[metric] > 0) & (days["cost"] > 0)
+        if known.sum() < WEEK:
+            continue
+        logs = np.log(days["cost"][known] / days[metric][known])
+        sd, freedom = float(logs.std(ddof=1)), int(known.sum()) - 1
+        half = Z_95 / np.sqrt(2 * freedom)
+        note = "upper bound of the market's daily noise; the spread among auctions is not identified by daily sums"
+        rate = Rate(sd, sd * float(np.exp(-half)), sd * float(np.exp(half)), freedom + 1)
+        found.append(Figure(f"spread of days' prices by {metric} (sd of logs)", channel, rate, note=note))
+    return sorted(found, key=lambda one: one.rate.value)[:1]
 
 
 def _market(channel: str, account: Account) -> list[Figure]:

@@ -58,7 +58,7 @@ _GOOGLE_ADS = AccountFormat(
         "share": ("search impr. share", "search impression share", "impr. share", "display impr. share",
                   "search impr. share (exact)", "anteil an möglichen impressionen im suchnetzwerk"),
     },
-    (("day",), METRICS),
+    (("day",), ("impressions",), ("clicks", "cost", "conversions")),
     {
         "search": "search", "google search": "search", "search network": "search", "search partners": "search",
         "search only": "search", "shopping": "shopping", "display": "display", "display network": "display",
@@ -86,7 +86,7 @@ _META = AccountFormat(
         "cost": ("amount spent", "spend", "ausgegebener betrag"),
         "conversions": ("results", "purchases", "website purchases", "conversions", "ergebnisse"),
     },
-    (("day",), METRICS),
+    (("day",), ("impressions",), ("clicks", "cost", "conversions")),
     {"facebook": "social", "instagram": "social", "messenger": "social", "threads": "social",
      "audience network": "display", "audience_network": "display", "whatsapp": "social", "unknown": "social"},
     "social", True,
@@ -113,7 +113,7 @@ _GA4 = AccountFormat(
         "cost": ("ads cost", "google ads cost"),
         "conversions": ("key events", "conversions", "transactions", "ecommerce purchases", "purchases"),
     },
-    (("day", "nth_day", "date_hour"), METRICS),
+    (("day", "nth_day", "date_hour"), ("clicks", "conversions")),
     {
         "paid search": "search", "paid shopping": "shopping", "paid social": "social", "display": "display",
         "paid video": "video", "paid other": "display", "cross-network": "performance_max", "email": UNPAID, "sms": UNPAID,

@@ -184,7 +184,7 @@ def test_a_bad_file_is_one_line(tmp_path: Path, text: str | bytes, told: str) ->
 @pytest.mark.parametrize("text,told,form", [
     (META.replace("2025-09-02,2025-09-02", "2025-09-02,2025-09-08"), "Reporting ends: the row covers several days", "meta"),
     (META.replace("10.25", "$10.25"), "Amount spent (EUR): USD here, EUR in the header", "meta"),
-    (GA4.replace(",Sessions", ",Users").replace(",Key events", ",Views"), "names 'ads impressions' or 'sessions'", "ga4"),
+    (GA4.replace(",Sessions", ",Users").replace(",Key events", ",Views"), "names 'sessions' or 'key events'", "ga4"),
     (GA4.replace("Paid S", "Organic S"), "channel: no row is of a paid channel", "ga4"),
     (GA4.replace("Date,", "Nth day,").replace("# Start", "# Began"), "Nth day: no comment", "ga4"),
 ])
