@@ -274,9 +274,11 @@ def new_scenario_text(name: str) -> str:
 
 def stored_scenario(db_url: str, run_ref: str, *, sets: Sequence[str] = ()) -> Scenario:
     """The scenario that a run used, with `key=value` overrides applied."""
-    from gaelp_sim.scenario.loading import parse_scenario
+    from gaelp_sim.store import Store
+    from gaelp_sim.world.stored_scenario import stored_scenario as scenario_of
 
-    return parse_scenario(stored_scenario_text(db_url, run_ref), f"scenario of run {run_ref}", sets)
+    with Store.open(db_url, must_exist=True) as store:
+        return scenario_of(store.find_run(run_ref), sets)
 
 
 def replayed(db_url: str, run_ref: str, *, policy: str) -> Record:

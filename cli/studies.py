@@ -147,6 +147,18 @@ def calibrated(path: Path, form: str) -> Record:
     }
 
 
+def imported(db_url: str, path: Path, mapping: str, label: str) -> Record:
+    """Store a log as a run; the run's id and what was read."""
+    from gaelp_sim.analyse.import_log import import_log
+    from gaelp_sim.calibrate.mapping import load_mapping
+    from gaelp_sim.store import Store
+
+    told = load_mapping(mapping)
+    with Store.open(db_url) as store:
+        done = import_log(store, path, told, label, lambda rows: None)
+    return {"run_id": done.run.run_id, **done.figures}
+
+
 @dataclass(frozen=True)
 class Exporting:
     """What `gaelp export` was told."""

@@ -22,6 +22,7 @@ COMMANDS = {
     "resolve": Lazy("gaelp_sim.cli.resolve:resolve", "Link a stored run's devices into users again."),
     "export": Lazy("gaelp_sim.cli.export:export", "Write a run's views, or a form for other tools, as files."),
     "calibrate": Lazy("gaelp_sim.cli.calibrate:calibrate", "Fit parts of a scenario to a log, or an ad account."),
+    "import": Lazy("gaelp_sim.cli.import_log:import_log", "Put a log of real ads into the store as a run."),
     "backtest": Lazy("gaelp_sim.cli.backtest:backtest", "Predict an account's later weeks from its early ones."),
     "runs": Lazy("gaelp_sim.cli.runs:runs", "List, show, compare and delete stored runs."),
     "rivals": Lazy("gaelp_sim.cli.rivals:rivals", "Show and export what rivals have learned."),

@@ -92,26 +92,26 @@ def market(ctx: click.Context, settings: Settings, /, auctions: int, seed: int) 
 @verify.command("realism")
 @click.argument("run", type=RunRef(), default="@last")
 @click.option(
-    "--data", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
+    "--samples", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
     help="Put the run beside samples of real data in FOLDER instead of beside published bands.",
 )
 @click.pass_obj
 @click.pass_context
-def realism(ctx: click.Context, settings: Settings, /, run: str, *, data: Path | None) -> None:
+def realism(ctx: click.Context, settings: Settings, /, run: str, *, samples: Path | None) -> None:
     """Compare a run with published figures, band by band.
 
     A figure passes where its 95 % interval meets its band; what a run has too few observations for is left out. Ends with
     exit code 1 where a figure lies outside its band.
 
-    With --data: curves of the day and week, click rate of a feed, touches per sale, and sessions that sell, real ones with
-    95 % intervals beside the run's. Nothing fails there: markets differ.
+    With --samples: curves of the day and week, click rate of a feed, touches per sale, and sessions that sell, real ones
+    with 95 % intervals beside the run's. Nothing fails there: markets differ.
 
     \b
     Example:
       gaelp verify realism @last
     """
-    if data is not None:
-        _print_beside(settings, run, data)
+    if samples is not None:
+        _print_beside(settings, run, samples)
         return
     checks, left_out = library.realism_checks(settings.db_url, run)
     print_records(checks, settings, columns=REALISM_COLUMNS)
@@ -127,10 +127,10 @@ def realism(ctx: click.Context, settings: Settings, /, run: str, *, data: Path |
         ctx.exit(1)
 
 
-def _print_beside(settings: Settings, run: str, data: Path) -> None:
-    rows, missing = library.beside_data(settings.db_url, run, data)
+def _print_beside(settings: Settings, run: str, samples: Path) -> None:
+    rows, missing = library.beside_data(settings.db_url, run, samples)
     print_records(rows, settings, columns=BESIDE_COLUMNS)
     for name in missing:
-        say(settings, f"left out: {name} is not in {data}")
+        say(settings, f"left out: {name} is not in {samples}")
     agree = sum(bool(row["agrees"]) for row in rows)
     say(settings, f"intervals meet in {agree} of {len(rows)} figures")

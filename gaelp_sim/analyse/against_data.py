@@ -13,9 +13,9 @@ from gaelp_sim.analyse.figures import StoredRun
 from gaelp_sim.analyse.real_samples import WEEKDAYS, path_figures, real_figures
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import US, Bools, Floats, Ints, TouchKind
-from gaelp_sim.scenario.loading import parse_scenario
 from gaelp_sim.store import Store
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_DAY, SECONDS_PER_HOUR
+from gaelp_sim.world.stored_scenario import stored_scenario
 
 SESSION_GAP_S = 1_800
 """Site visits and clicks on us closer than this are one session."""
@@ -60,7 +60,7 @@ def against_data(db_url: str, run_ref: str, folder: Path) -> tuple[list[Beside],
         record = store.find_run(run_ref)
         if record.status != "FINISHED":
             raise UsageError(f"run {record.run_id} is {record.status}; only a finished run can be compared: resume it")
-        scenario = parse_scenario(record.scenario_text, f"scenario of run {record.run_id}", [])
+        scenario = stored_scenario(record)
         simulated = simulated_figures(StoredRun.of(store, record, scenario))
     return [
         Beside(name, figure, simulated[name], source)

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from gaelp_sim.analyse import exchange
+from gaelp_sim.analyse.terms import terms_of
 from gaelp_sim.errors import StoreIOError, UsageError
-from gaelp_sim.scenario.loading import parse_scenario
 from gaelp_sim.store import RunRecord, Store
 from gaelp_sim.store.view_rows import view_rows
 from gaelp_sim.store.views import VIEW_COLUMNS
+from gaelp_sim.units import MICROS_PER_UNIT
 
 BLOCK_ROWS = 50_000
 VIEW_FORMS = ("csv", "ndjson", "parquet")
@@ -102,8 +103,7 @@ def _other(store: Store, run: RunRecord, to: str) -> _Part:
         return _Part("paths", exchange.PATHS, lambda: _blocks(exchange.path_rows(store, run)))
     if to == "mmm":
         return _Part("mmm", exchange.mix_columns(store, run), lambda: _blocks(exchange.mix_rows(store, run)))
-    scenario = parse_scenario(run.scenario_text, f"scenario of run {run.run_id}", [])
-    target = float(scenario.economics.cac_target_usd)
+    target = terms_of(run).cac_target_micros / MICROS_PER_UNIT
     return _Part("auctionnet", exchange.AUCTIONNET, lambda: _blocks(exchange.auctionnet_rows(store, run, target)))
 
 

@@ -12,12 +12,12 @@ from gaelp_sim.analyse.clusters import Interval, Sums, clusters_of, summed, tota
 from gaelp_sim.draws import Draws, Purpose
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import NONE, US, Bools, Floats, Ints, TouchKind
-from gaelp_sim.scenario.loading import parse_scenario
 from gaelp_sim.store import RunRecord, Store
 from gaelp_sim.units import HOURS_PER_DAY
 from gaelp_sim.world.counterfactual import Copies, Lives, Span, lived_through, worlds_of
 from gaelp_sim.world.shard import Shard, Task
 from gaelp_sim.world.simulate import task_of
+from gaelp_sim.world.stored_scenario import stored_scenario
 from gaelp_sim.world.trial import Withheld
 
 MARKET, WORLD = "M", "W"
@@ -135,7 +135,7 @@ class _Progress:
 
 
 def _prepared(store: Store, run: RunRecord, request: Request) -> tuple[_Worlds, _Ads]:
-    task = task_of(run, parse_scenario(run.scenario_text, f"scenario of run {run.run_id}", []))
+    task = task_of(run, stored_scenario(run))
     if run.start_hour:
         raise UsageError(f"run {run.run_id} continues another one: ask that one, its people's lives begin there")
     shard = worlds_of(task)
@@ -291,7 +291,7 @@ def _in_the_world(worlds: _Worlds, ads: _Ads, groups: list[_Group], progress: _P
 
 
 def _touch_rows(run: RunRecord, ads: _Ads, chosen: Ints, delta: Ints) -> dict[str, Any]:
-    scenario = parse_scenario(run.scenario_text, f"scenario of run {run.run_id}", [])
+    scenario = stored_scenario(run)
     ltv_micros = round(scenario.economics.ltv_usd * 1_000_000)
     keys = {name: ads.table[name][chosen] for name in ("world_id", "person_id", "occurred_s", "touch_slot")}
     return {

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from gaelp_sim.analyse.terms import terms_of
 from gaelp_sim.analyse.touch_paths import SalePaths
 from gaelp_sim.attribution.reward import RULES, Journeys, reward_micros
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import NONE, US, Bools, Column, Floats, Ints, JourneyStatus
-from gaelp_sim.scenario.loading import parse_scenario
 from gaelp_sim.store import RunRecord, Store
-from gaelp_sim.units import MICROS_PER_UNIT, SECONDS_PER_DAY
+from gaelp_sim.units import SECONDS_PER_DAY
 
 _COLUMNS = (
     "world_id", "person_id", "journey_index", "first_touch_s", "status", "cost_micros", "our_touches",
@@ -34,14 +34,12 @@ def reward_rows(store: Store, run: RunRecord, found: SalePaths, shares: Floats, 
     duration_s = np.where(sold, found.sales["purchased_s"][sale_at] - journeys["first_touch_s"], 0) if len(late) else late
     credit = np.where(sold, _our_credit(found, shares)[sale_at], -1.0) if len(late) else np.zeros(0)
     value = np.where(sold, found.sales["value_micros"][sale_at], 0) if len(late) else late
-    scenario = parse_scenario(run.scenario_text, f"scenario of run {run.run_id}", [])
-    target = round(scenario.economics.cac_target_usd * MICROS_PER_UNIT)
     ended = Journeys(sold, credit, value, journeys["cost_micros"], duration_s)
     return {
         "rule": [rule] * len(late), "world_id": journeys["world_id"], "person_id": journeys["person_id"],
         "journey_index": journeys["journey_index"], "credit": credit,
         "days": np.where(sold, duration_s // SECONDS_PER_DAY, NONE), "cost_micros": journeys["cost_micros"],
-        "value_micros": value, "late": late, "reward_micros": reward_micros(ended, rule, target),
+        "value_micros": value, "late": late, "reward_micros": reward_micros(ended, rule, terms_of(run).cac_target_micros),
     }
 
 

@@ -9,8 +9,8 @@ from gaelp_sim.analyse.bands import BANDS, Band
 from gaelp_sim.analyse.estimates import Estimate
 from gaelp_sim.analyse.figures import Figures, StoredRun, figures_of
 from gaelp_sim.errors import UsageError
-from gaelp_sim.scenario.loading import parse_scenario
 from gaelp_sim.store import Store
+from gaelp_sim.world.stored_scenario import stored_scenario
 
 DIGITS = 4
 
@@ -53,7 +53,7 @@ def check_run(db_url: str, run_ref: str) -> Realism:
         record = store.find_run(run_ref)
         if record.status != "FINISHED":
             raise UsageError(f"run {record.run_id} is {record.status}; only a finished run can be judged: resume it first")
-        scenario = parse_scenario(record.scenario_text, f"scenario of run {record.run_id}", [])
+        scenario = stored_scenario(record)
         realism = judged(figures_of(StoredRun.of(store, record, scenario)), BANDS)
     if not realism.checks:
         raise UsageError(

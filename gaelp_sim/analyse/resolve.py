@@ -17,10 +17,10 @@ from gaelp_sim.identity.linker import Resolution, resolve
 from gaelp_sim.identity.pairs import Pairs, Parameters
 from gaelp_sim.population.people import cell_of
 from gaelp_sim.population.sightings import HOURS_PER_BLOCK, Devices, Told, habits, homes_of, seen_on_day
-from gaelp_sim.scenario.loading import parse_scenario
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import RunRecord, Store
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_DAY
+from gaelp_sim.world.stored_scenario import stored_scenario
 
 LINK_MIN = 0.01
 """Pairs of a lower probability are not kept."""
@@ -54,8 +54,7 @@ def resolve_run(store: Store, run: RunRecord, request: Request) -> list[int]:
     """
     if run.status != "FINISHED":
         raise UsageError(f"run {run.run_id} is {run.status}; only a finished run's devices can be linked: resume it first")
-    name = f"scenario of run {run.run_id}"
-    scenario = parse_scenario(run.scenario_text, name, _observed_only(request.sets))
+    scenario = stored_scenario(run, _observed_only(request.sets))
     met = _met(store, run, scenario)
     if not len(met.alias_id):
         raise UsageError(f"run {run.run_id} has met no device: nothing to link")

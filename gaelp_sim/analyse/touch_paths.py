@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gaelp_sim.analyse.terms import terms_of
 from gaelp_sim.attribution.paths import Paths
 from gaelp_sim.compiled import compiled
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import NONE, US, Bools, Ints, JourneyStatus, TouchKind
-from gaelp_sim.scenario.loading import parse_scenario
 from gaelp_sim.store import RunRecord, Store
 from gaelp_sim.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from gaelp_sim.world.journeys import EMAIL_SLOT, PATH_RECORD, VISIT_SLOT
@@ -100,17 +100,11 @@ def stored_paths(store: Store, run: RunRecord, window: Window) -> SalePaths:
     elif statuses is not None and window.as_of_s is None:
         censored = statuses == JourneyStatus.ACTIVE
     else:
-        censored = _last_touch_s(touched) >= moment - timeout_s(run)
+        censored = _last_touch_s(touched) >= moment - terms_of(run).timeout_s
     picked = _picked(touched, kept, (buyer, sales["purchased_s"]), window.lookback_days * SECONDS_PER_DAY)
     channels = len(np.asarray(store.read(run, "name", columns=("code",), where={"kind": "channel"})["code"]))
     null = _null_touches(touched, kept & ~picked.used[touched.segment], censored)
     return _joined((touched, sales, channels), picked, null)
-
-
-def timeout_s(run: RunRecord) -> int:
-    """Silence after which the run's journeys are lost, in seconds."""
-    scenario = parse_scenario(run.scenario_text, f"scenario of run {run.run_id}", [])
-    return int(scenario.timeout.days * SECONDS_PER_DAY)
 
 
 def _read_touches(store: Store, run: RunRecord) -> tuple[Touched, Ints | None]:
@@ -151,7 +145,7 @@ def _resolved(
     order = np.flatnonzero(user != NONE)
     order = order[np.lexsort([touched.record["occurred_s"][order], user[order]])]
     record, user = _taken(touched.record, order), user[order]
-    silent = np.diff(record["occurred_s"], prepend=0) > timeout_s(run)
+    silent = np.diff(record["occurred_s"], prepend=0) > terms_of(run).timeout_s
     segment = np.cumsum((np.diff(user, prepend=-1) != 0) | silent) - 1
     buyer_at = place_of(device_user.key, sales["person"] << 2 | sales["device"])
     buyer = np.where(buyer_at == NONE, NONE, first[np.maximum(buyer_at, 0)])

@@ -22,6 +22,8 @@ BLOCK_BYTES = 8 << 20
 BAD_SHARE_MAX = 0.5
 """A file with more bad rows than good ones is not what it is said to be."""
 Block = dict[str, Column]
+LINE = "#line"
+"""Column of a block that holds the rows' lines in the file, from 1."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Field:
     """Whole numbers only"""
     text: bool = False
     """Any text; handed on as it is"""
+    blank: float | None = None
+    """What an empty cell counts as; None: a bad row"""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Skipped:
     bad: int = 0
     reasons: dict[str, tuple[int, int]] = field(default_factory=dict)
     """By reason: how many, and the first one's line"""
+    ragged: list[int] = field(default_factory=list)
+    """Lines with too many or too few columns, ascending"""
 
     def add(self, reason: str, lines: Sequence[int]) -> None:
         """Count bad rows."""
@@ -65,29 +71,30 @@ class Skipped:
 
 
 def read_log(path: Path, form: LogFormat, skipped: Skipped) -> Iterator[Block]:
-    """Blocks of the format's fields, each (n,): int64, float64 or text; bad rows are counted in `skipped`.
+    """Blocks of the format's fields and LINE, each (n,): int64, float64 or text; bad rows are counted in `skipped`.
 
     Raises UsageError, naming file, line and rule, for a file that is not there, is cut off or binary, lacks a column, has a
     line longer than BLOCK_BYTES, or more bad rows than good ones; and where pyarrow is missing.
     """
     csv = _pyarrow_csv()
     _check_columns(path, form)
-    lines = 1 if form.columns else 2
+    first, rows = 1 if form.columns else 2, 0
     try:
         for batch in _opened(csv, path, form, skipped):
-            block, bad = _checked(batch, form, lines, skipped)
-            lines += batch.num_rows
+            line = _lines(first, rows, batch.num_rows, skipped.ragged)
+            block, bad = _checked(batch, form, line, skipped)
+            rows += batch.num_rows
             skipped.good += len(bad) - int(bad.sum())
             skipped.bad += int(bad.sum())
             if bad.any():
                 block = {name: column[~bad] for name, column in block.items()}
             yield block
     except _stopped(csv) as error:
-        raise UsageError(f"{path}:{lines}: {_told(error)}") from None
+        raise UsageError(f"{path}:{first + rows + len(skipped.ragged)}: {_told(error)}") from None
     if skipped.bad > BAD_SHARE_MAX * (skipped.good + skipped.bad) or not skipped.good:
-        nothing = ("no row at all", (0, lines))
-        reason, (count, line) = max(skipped.reasons.items(), key=lambda item: item[1], default=nothing)
-        raise UsageError(f"{path}:{line}: {reason} ({count:,} such rows, {skipped.good:,} good ones): is it {form.name}?")
+        nothing = ("no row at all", (0, first))
+        reason, (count, at) = max(skipped.reasons.items(), key=lambda item: item[1], default=nothing)
+        raise UsageError(f"{path}:{at}: {reason} ({count:,} such rows, {skipped.good:,} good ones): is it {form.name}?")
 
 
 def _pyarrow_csv() -> Any:
@@ -148,6 +155,7 @@ def _opened(csv: Any, path: Path, form: LogFormat, skipped: Skipped) -> Any:
 
     def refuse(row: Any) -> str:
         skipped.bad += 1
+        skipped.ragged.append(row.number or 0)
         skipped.add(f"{row.actual_columns} columns, not {row.expected_columns}", [row.number or 0])
         return "skip"
 
@@ -162,15 +170,22 @@ def _opened(csv: Any, path: Path, form: LogFormat, skipped: Skipped) -> Any:
     )
 
 
-def _checked(batch: Any, form: LogFormat, first_line: int, skipped: Skipped) -> tuple[Block, Column]:
+def _lines(first: int, before: int, count: int, ragged: Sequence[int]) -> Column:
+    """Lines of the next `count` rows, `before` of which came earlier: ragged ones lie between them."""
+    at = before + np.arange(count)
+    gone = np.array(ragged, dtype=np.int64) - first - np.arange(len(ragged))
+    return first + at + np.searchsorted(gone, at, side="right")
+
+
+def _checked(batch: Any, form: LogFormat, line: Column, skipped: Skipped) -> tuple[Block, Column]:
     """The block's columns as numbers, and which rows are bad."""
-    block: Block = {}
+    block: Block = {LINE: line}
     bad = np.zeros(batch.num_rows, dtype=np.bool_)
     for place, one in enumerate(form.fields):
         if one.text:
             block[one.name] = np.array(batch.column(place).to_pylist(), dtype=object)
             continue
-        numbers = _numbers(batch.column(place))
+        numbers = _numbers(batch.column(place), one.blank)
         with np.errstate(invalid="ignore"):
             wrong = ~((numbers >= one.low) & (numbers <= one.high))
             wrong |= one.whole & (numbers != np.floor(numbers))
@@ -180,17 +195,19 @@ def _checked(batch: Any, form: LogFormat, first_line: int, skipped: Skipped) -> 
             rule = f"a {'whole ' if one.whole else ''}number" + (
                 f" from {one.low:g} to {one.high:g}" if np.isfinite([one.low, one.high]).all() else ""
             )
-            skipped.add(f"{one.name}: {said[:40]!r} is not {rule}", (first_line + np.flatnonzero(new)).tolist())
+            skipped.add(f"{one.name}: {said[:40]!r} is not {rule}", line[new].tolist())
         bad |= wrong
         block[one.name] = np.where(wrong, 0, numbers).astype(np.int64 if one.whole else np.float64)
     return block, bad
 
 
-def _numbers(column: Any) -> Column:
+def _numbers(column: Any, blank: float | None) -> Column:
     """Text as float64; nan for what is no finite number."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if blank is not None:
+        column = pc.if_else(pc.equal(column, ""), pa.scalar(repr(blank)), column)
     try:
         numbers = pc.cast(column, pa.float64())
     except pa.ArrowInvalid:

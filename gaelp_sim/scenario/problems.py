@@ -42,16 +42,17 @@ def unknown_name(path: Path, name: str, valid: Iterable[str], *, kind: str) -> P
     return Problem(path, f"no {kind} is named {shown(name)}{nearest(name, valid)}")
 
 
-def first_of(problems: Sequence[Problem], root: Node) -> tuple[Place, str, str]:
+def first_of(problems: Sequence[Problem], root: Node, model: type[Part] = Scenario) -> tuple[Place, str, str]:
     """Place, key and message of the first problem: unknown keys before the rest, then in the file's order.
 
+    model: what the whole file is held against
     The message ends in how many more there are.
     """
     located = sorted(((_place(root, problem), problem) for problem in problems), key=_order)
     place, problem = located[0]
-    message = _unknown_key(problem.path) if problem.unknown_key else problem.message
+    message = _unknown_key(problem.path, model) if problem.unknown_key else problem.message
     more = f" (and {len(located) - 1} more)" if len(located) > 1 else ""
-    return place, key_text(root, problem.path), message + more
+    return place, key_text(root, problem.path) or model.__name__.lower(), message + more
 
 
 def _order(located: tuple[Place, Problem]) -> tuple[bool, bool, Place]:
@@ -82,7 +83,8 @@ def _options(node: Node) -> Iterator[str]:
 
 
 def key_text(root: Node, path: Path) -> str:
-    """A path as users write it: list items by their name where they have one, else by position from 0.
+    """A path as users write it: list items by their name where they have one, else by position from 0; empty
+    for the whole.
 
     `channels.search.slots`, `curves.hour.3`.
     """
@@ -92,7 +94,7 @@ def key_text(root: Node, path: Path) -> str:
         node = node.child(step) if node else None
         name = node.child("name") if node and isinstance(step, int) else None
         words.append(name.content if name and isinstance(name.content, str) and name.content else str(step))
-    return ".".join(words) or "scenario"
+    return ".".join(words)
 
 
 def problem_of(error: ErrorDetails) -> Problem:
@@ -141,11 +143,11 @@ def _lower(message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _unknown_key(path: Path) -> str:
+def _unknown_key(path: Path, model: type[Part]) -> str:
     key = str(path[-1])
-    here = part_at(path[:-1])
+    here = part_at(path[:-1], model)
     near = nearest(key, here.model_fields if here else ())
-    if near.startswith("; valid") and (elsewhere := _homes().get(key)):
+    if model is Scenario and near.startswith("; valid") and (elsewhere := _homes().get(key)):
         near = f", did you mean '{elsewhere}'?"
     return f"unknown key {shown(key)}{near}"
 
@@ -161,9 +163,9 @@ def _homes() -> dict[str, str]:
     return homes
 
 
-def part_at(path: Path) -> type[Part] | None:
-    """The model of the part at a path, or None where no part can stand."""
-    model: type[Part] | None = Scenario
+def part_at(path: Path, whole: type[Part] = Scenario) -> type[Part] | None:
+    """The model of the part at a path of a whole, or None where no part can stand."""
+    model: type[Part] | None = whole
     for step in path:
         if isinstance(step, int):
             continue

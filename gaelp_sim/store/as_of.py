@@ -16,7 +16,7 @@ _NOT_TOLD = ("alias_pair", "price_landscape", "truth_price", "checkpoint", *ANAL
 """Tables that know the end."""
 _STATIC = ("world", "world_parameter", "name", "device", "truth_person")
 _ACTIVE, _LOST, _CONVERTED = (JOURNEY_STATUSES.index(status) for status in ("ACTIVE", "LOST", "CONVERTED"))
-PATH_RECORD_BYTES = 28
+PATH_RECORD_BYTES = 29
 """Of one touch in a journey's path."""
 
 

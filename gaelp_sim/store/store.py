@@ -105,6 +105,12 @@ class Store:
         schema.tidy_up(self.database)
         return done
 
+    def abandon_run(self, run: RunRecord) -> None:
+        """Let go of a run that this store holds, and remove it with all of its rows."""
+        lifecycle.release(self._held.pop(run.run_key, ""))
+        self._positions.pop(run.run_key, None)
+        self.delete_run(run)
+
     def find_run(self, ref: str) -> RunRecord:
         """The run that a unique id prefix or `@last` names; raises RunNotFoundError with the nearest ids."""
         with self.database.reading() as link:

@@ -7,11 +7,11 @@ from typing import Any
 
 from gaelp_sim.errors import UsageError
 from gaelp_sim.market.budgets import accounts_of
-from gaelp_sim.scenario.loading import parse_scenario
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import RunRecord, Store
 from gaelp_sim.world.snapshot import unpack
 from gaelp_sim.world.state import State
+from gaelp_sim.world.stored_scenario import stored_scenario
 
 
 def inherited(store: Store, parent: RunRecord, scenario: Scenario) -> State:
@@ -21,7 +21,7 @@ def inherited(store: Store, parent: RunRecord, scenario: Scenario) -> State:
     """
     if parent.status != "FINISHED":
         raise UsageError(f"run {parent.run_id} is {parent.status}, only a finished run can be continued; resume it first")
-    before = parse_scenario(parent.scenario_text, f"scenario of run {parent.run_id}", [])
+    before = stored_scenario(parent)
     for (name, old), (_, new) in zip(_kept(before), _kept(scenario), strict=True):
         if old != new:
             raise UsageError(

@@ -219,10 +219,10 @@ def epoch(relative_s: Ints, start_s: int) -> Ints:
 
 PATH_RECORD = np.dtype([
     ("occurred_s", "<i8"), ("price_micros", "<i8"), ("advertiser", "<i2"), ("channel", "<i2"), ("creative", "<i2"),
-    ("position", "<i2"), ("kind", "i1"), ("clicked", "i1"), ("device", "i1"), ("campaign", "i1"),
+    ("position", "<i2"), ("campaign", "<i2"), ("kind", "i1"), ("clicked", "i1"), ("device", "i1"),
 ])
 _KEPT_TOUCH = np.dtype([("row", "<i4"), ("journey", "<i4"), ("slot", "<i2"), ("path", PATH_RECORD)])
-"""What paths need of a touch, in 38 bytes: a run keeps all of its recorded touches until its end."""
+"""What paths need of a touch, in 39 bytes: a run keeps all of its recorded touches until its end."""
 PATH_COLUMNS = ("row", "journey", "second", "slot", *(name for name in PATH_RECORD.names or () if name != "occurred_s"))
 
 

@@ -16,11 +16,11 @@ from gaelp_sim.errors import UsageError
 from gaelp_sim.events import Floats, Ints
 from gaelp_sim.market.cast import DIFFICULTIES, Cast, Strategy, cast_of, who_learns
 from gaelp_sim.market.learning import AGGRESSION_MAX, VALUE_BOUNDS, Minds
-from gaelp_sim.scenario.loading import parse_scenario
 from gaelp_sim.scenario.scalars import one_line
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import Store
 from gaelp_sim.world.snapshot import unpack
+from gaelp_sim.world.stored_scenario import stored_scenario
 
 FORMAT = "gaelp-rivals-1"
 _FRONT = "world.mind."
@@ -112,7 +112,7 @@ def opponents_of_run(store: Store, ref: str) -> Opponents:
     last = store.checkpoint(run)
     assert last is not None, "a finished run has a checkpoint"
     state = unpack(last.state)
-    scenario = parse_scenario(run.scenario_text, f"scenario of run {run.run_id}", [])
+    scenario = stored_scenario(run)
     minds = Minds(**{name: state[_FRONT + name] for name in Minds._fields})
     if not scenario.rivals:
         raise UsageError(f"run {run.run_id} has no rivals; name a run that has some")

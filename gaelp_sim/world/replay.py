@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from gaelp_sim.errors import UsageError
-from gaelp_sim.scenario.loading import parse_scenario
 from gaelp_sim.store import RunRecord, Store, row_hash
 from gaelp_sim.world.request import OnProgress, ignore
 from gaelp_sim.world.simulate import cpu_features, numba_version, rerun
+from gaelp_sim.world.stored_scenario import stored_scenario
 
 LOGGED = "logged"
 
@@ -48,7 +48,7 @@ def replay(db_url: str, run_ref: str, policy: str, on_progress: OnProgress = ign
         run = store.find_run(run_ref)
         if run.status != "FINISHED":
             raise UsageError(f"run {run.run_id} is {run.status}; only a finished run can be replayed: resume it first")
-        scenario = parse_scenario(run.scenario_text, f"scenario of run {run.run_id}", [])
+        scenario = stored_scenario(run)
         with Store.open(f"sqlite:///{Path(folder) / 'replay.db'}") as aside:
             again = rerun(store, run, scenario, aside, on_progress)
             stored, replayed = row_hash(store, run), row_hash(aside, again)

@@ -18,7 +18,6 @@ import numpy as np
 
 from gaelp_sim import __version__
 from gaelp_sim.errors import BidderError, InterruptedRunError, StoreBusyError, UsageError, UserModelError
-from gaelp_sim.scenario.loading import parse_scenario
 from gaelp_sim.scenario.resolved import resolved_text, scenario_hash
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import Batch, RunRecord, Store
@@ -38,6 +37,7 @@ from gaelp_sim.world.shard import Tables, Task
 from gaelp_sim.world.snapshot import pack, unpack
 from gaelp_sim.world.stack import Place
 from gaelp_sim.world.state import State
+from gaelp_sim.world.stored_scenario import stored_scenario
 from gaelp_sim.world.tally import Tally
 from gaelp_sim.world.twin import sales_without_ads
 
@@ -115,10 +115,10 @@ def resume(db_url: str, run_ref: str, workers: int = 1, on_progress: OnProgress 
     began_s = time.perf_counter()
     with Store.open(db_url, must_exist=True) as store:
         found = store.find_run(run_ref)
+        scenario = stored_scenario(found)
         if found.status == "FINISHED":
             return stored_summary(found)
         record, last = store.claim_run(found.run_id)
-        scenario = parse_scenario(record.scenario_text, f"scenario of run {record.run_id}", [])
         done = last.hour if last else record.start_hour
         # What a bidder keeps to itself is in no stored state: such a run is lived through again from its start.
         state, from_hour = _state_before(store, record, record.start_hour if _learns_alone(record, scenario) else done)

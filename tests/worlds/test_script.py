@@ -16,6 +16,7 @@ from gaelp_sim.store import Store, row_hash
 from gaelp_sim.store.verify import verify_run
 from gaelp_sim.units import SECONDS_PER_DAY, epoch_seconds
 from gaelp_sim.world.executors import executor_of
+from gaelp_sim.world.journeys import PATH_RECORD
 from gaelp_sim.world.replay import replay
 from gaelp_sim.world.shard import Shard, Task
 from gaelp_sim.world.simulate import RunRequest, run
@@ -64,7 +65,7 @@ def test_her_journey_ends_in_our_sale(tables: Tables) -> None:
     assert journey == (JourneyStatus.CONVERTED, 7, 4, 8_700_000, US, 0b011, 1 << QUSTODIO | 1 << BARK)
     (sale,) = of_lisa(tables, "conversion", "advertiser", "value_micros", "device", "late", "our_touches")
     assert sale == (US, 180_000_000, DeviceKind.DESKTOP, 0, 1)
-    assert len(tables["journey"]["path"][tables["journey"]["person_id"].tolist().index(LISA)]) == 7 * 28
+    assert len(tables["journey"]["path"][tables["journey"]["person_id"].tolist().index(LISA)]) == 7 * PATH_RECORD.itemsize
 
 
 def test_the_crisis_shifts_her_segment(scenario: Scenario, tables: Tables) -> None:

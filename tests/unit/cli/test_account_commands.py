@@ -1,4 +1,4 @@
-"""`gaelp calibrate` of accounts, `gaelp backtest`, `--with` and `verify realism --data`, as typed."""
+"""`gaelp calibrate` of accounts, `gaelp backtest`, `--with` and `verify realism --samples`, as typed."""
 
 # ruff: noqa: E501 - a case is a row: what is typed, and what is told
 
@@ -101,10 +101,10 @@ def test_a_run_beside_real_samples(account: Path, tmp_path: Path, capsys: Captur
     (folder / "obd/random/all").mkdir(parents=True)
     (folder / "obd/random/all/all.csv").write_text(",click\n0,0\n1,1\n")
     capsys.readouterr()
-    assert exit_code(["--json", "verify", "realism", "@last", "--data", str(folder)]) == 0
+    assert exit_code(["--json", "verify", "realism", "@last", "--samples", str(folder)]) == 0
     told = capsys.readouterr()
     (row,) = json.loads(told.out)
     assert (row["quantity"], row["real"]) == ("click rate, feed", 0.5) and set(row) == {
         "quantity", "real", "real_low", "real_high", "simulated", "low", "high", "agrees", "source"}
     assert "left out: avito_traffic_share.csv is not in" in told.err
-    assert exit_code(["verify", "realism", "@last", "--data", str(tmp_path / "samples/obd")]) == 2
+    assert exit_code(["verify", "realism", "@last", "--samples", str(tmp_path / "samples/obd")]) == 2
