@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,7 +15,7 @@ from gaelp_sim.cli.progress import sharing
 from gaelp_sim.cli.run import COMPILING
 from gaelp_sim.errors import UsageError
 
-LOGS = ("criteo_attribution", "criteo_search", "open_bandit")
+LOGS = ("criteo_attribution", "criteo_search", "avazu", "open_bandit", "ipinyou", "generic")
 
 
 @click.command(cls=GaelpCommand)
@@ -23,6 +24,7 @@ LOGS = ("criteo_attribution", "criteo_search", "open_bandit")
     "--format", "form", required=True, type=click.Choice([*LOGS, *accounts.FORMATS]),
     help="How the file is written: a log's published schema, or whose export it is.",
 )
+@click.option("--mapping", metavar="M", help="generic: the YAML file that says what a log's columns mean (as of import).")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the YAML there.")
 @click.option(
     "--scenario", type=ScenarioRef(),
@@ -63,7 +65,11 @@ def calibrate(settings: Settings, /, file: Path, form: str, out: Path | None, **
     """
     if out is not None and out.exists():
         raise UsageError(f"{out}: it exists already; name another file, or remove it first")
-    found = _of_account(settings, file, form, asked) if form in accounts.FORMATS else _of_log(settings, file, form, asked)
+    mapping = asked.pop("mapping")
+    if form in accounts.FORMATS and mapping is None:
+        found = _of_account(settings, file, form, asked)
+    else:
+        found = _of_log(settings, file, (form, mapping), asked)
     if settings.as_json:
         print_json(found)
         return
@@ -81,12 +87,12 @@ def calibrate(settings: Settings, /, file: Path, form: str, out: Path | None, **
         say(settings, f"left out {count:,} lines: {reason}")
 
 
-def _of_log(settings: Settings, file: Path, form: str, asked: dict[str, object]) -> library.Record:
+def _of_log(settings: Settings, file: Path, written: tuple[str, Any], asked: dict[str, object]) -> library.Record:
     if asked["scenario"] is not None or asked["channels"] or asked["sets"]:
         kinds = ", ".join(accounts.FORMATS)
-        raise UsageError(f"--scenario, --set and --channel are for accounts ({kinds}), not for {form}")
+        raise UsageError(f"--scenario, --set and --channel are for accounts ({kinds}), not for {written[0]}")
     with sharing(settings, f"reading {file.name}"):
-        return studies.calibrated(file, form)
+        return studies.calibrated(file, *written)
 
 
 def _of_account(settings: Settings, file: Path, form: str, asked: dict[str, object]) -> library.Record:

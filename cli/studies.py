@@ -130,11 +130,13 @@ def delayed(db_url: str, run_ref: str, asked: Delaying) -> Record:
         }
 
 
-def calibrated(path: Path, form: str) -> Record:
+def calibrated(path: Path, form: str, mapping: str | None) -> Record:
     """Fit a log; the YAML fragment, the figures and the rows left out."""
     from gaelp_sim.analyse.calibrate import calibrate, fragment
+    from gaelp_sim.calibrate.formats import source_named
+    from gaelp_sim.calibrate.mapping import load_mapping
 
-    found = calibrate(path, form, lambda rows: None)
+    found = calibrate(path, source_named(form, load_mapping(mapping) if mapping else None), lambda rows: None)
     return {
         "format": form, "rows": found.sums.rows, "clicks": found.sums.clicks, "fragment": fragment(found),
         "figures": {

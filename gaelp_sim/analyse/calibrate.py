@@ -8,16 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from gaelp_sim.analyse.delay_models import Mixture, Observed, fit_mixture, mixture, naive, observed
+from gaelp_sim.analyse.delay_models import Mixture, Observed, fit_mixture, mixture, mixture_errors, naive, observed
 from gaelp_sim.analyse.estimates import Z_95, Estimate, share
-from gaelp_sim.calibrate.formats import SOURCES, Events, Source
-from gaelp_sim.calibrate.log_reader import Skipped, read_log
+from gaelp_sim.calibrate.formats import Events, Source
+from gaelp_sim.calibrate.log_reader import LINE, Skipped, read_log
 from gaelp_sim.errors import UsageError
-from gaelp_sim.events import NONE, Ints
+from gaelp_sim.events import NONE, Column, Floats, Ints
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 PRICE_BINS, PRICE_LOW, PRICE_STEP = 4_096, -40.0, 64.0
 """Prices are counted by the logarithm to base 2, in 64ths of a doubling from 2^-40 on."""
+LAG_SALES_MIN = 30
 SALES_MAX = 2_000_000
 """Delays are fitted to the first so many sales."""
 OnRows = Callable[[int], None]
@@ -32,8 +33,12 @@ class Sums:
     hours: Ints = field(default_factory=lambda: np.zeros(HOURS_PER_DAY, dtype=np.int64))
     days: Ints = field(default_factory=lambda: np.zeros(7, dtype=np.int64))
     prices: Ints = field(default_factory=lambda: np.zeros(PRICE_BINS, dtype=np.int64))
-    positions: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Rows and clicks by position"""
+    groups: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Rows and clicks by position and channel"""
+    sales_apart: int = 0
+    """Sales told by rows of their own"""
+    touches: dict[tuple[str, int], int] = field(default_factory=dict)
+    """Rows by user and sale, of the first SALES_MAX"""
     second: list[Ints] = field(default_factory=list)
     """Of clicks, for delays"""
     sold_s: list[Ints] = field(default_factory=list)
@@ -44,7 +49,8 @@ class Sums:
     def add(self, events: Events) -> None:
         """Take in a block."""
         self.rows += len(events.second)
-        self.clicks += int(events.clicked.sum())
+        self.clicks += int(events.clicked.sum()) + events.clicks_apart
+        self.sales_apart += events.sales_apart
         self.hours += np.bincount(events.second // SECONDS_PER_HOUR % HOURS_PER_DAY, minlength=HOURS_PER_DAY)
         # 1970-01-01 was a Thursday.
         self.days += np.bincount((events.second // SECONDS_PER_DAY + 3) % 7, minlength=7)
@@ -53,13 +59,25 @@ class Sums:
             paid = events.cost[events.cost > 0]
             bins = np.clip((np.log2(paid) - PRICE_LOW) * PRICE_STEP, 0, PRICE_BINS - 1).astype(np.int64)
             self.prices += np.bincount(bins, minlength=PRICE_BINS)
-        for place in np.unique(events.position).tolist():
-            here = events.position == place
-            rows, clicks = self.positions.get(place, (0, 0))
-            self.positions[place] = (rows + int(here.sum()), clicks + int(events.clicked[here].sum()))
+        self._group("position", events.position, events)
+        self._group("channel", events.channel, events)
+        self._count_touches(events)
         if (events.sold_s != NONE).any() or self.second:
             self.second.append(events.second[events.clicked])
             self.sold_s.append(events.sold_s[events.clicked])
+
+    def _group(self, kind: str, codes: Column, events: Events) -> None:
+        for code in sorted(set(codes.tolist())):
+            here = codes == code
+            rows, clicks = self.groups.get(f"{kind} {code}", (0, 0))
+            self.groups[f"{kind} {code}"] = (rows + int(here.sum()), clicks + int(events.clicked[here].sum()))
+
+    def _count_touches(self, events: Events) -> None:
+        sold = np.flatnonzero(events.sold_s != NONE) if len(events.user) else ()
+        for row in sold:
+            key = (events.user[row], int(events.sold_s[row]))
+            if key in self.touches or len(self.touches) < SALES_MAX:
+                self.touches[key] = self.touches.get(key, 0) + 1
 
 
 @dataclass(frozen=True)
@@ -78,24 +96,27 @@ class Fitted:
     """Shares of the days, Monday first; empty where the format tells no calendar"""
     lag: Mixture | None
     """Delay from click to sale; None where none is told"""
+    lag_errors: Floats
+    """(6,): standard errors of its parameters; empty without it"""
 
 
-def calibrate(path: Path, name: str, on_rows: OnRows) -> Fitted:
-    """Read a log once and fit what it tells. Raises UsageError for an unknown format and for what `read_log` refuses."""
-    if name not in SOURCES:
-        raise UsageError(f"--format {name}: there are {', '.join(SOURCES)}")
-    source, sums, skipped = SOURCES[name], Sums(), Skipped()
+def calibrate(path: Path, source: Source, on_rows: OnRows) -> Fitted:
+    """Read a log once and fit what it tells. Raises UsageError for what `read_log` refuses, and for no moments."""
+    sums, skipped = Sums(), Skipped()
     for block in read_log(path, source.form, skipped):
         try:
             sums.add(source.events(block))
         except ValueError as error:
-            raise UsageError(f"{path}: a row of {name} can't be read: {error}") from None
+            lines = f"{block[LINE][0]}-{block[LINE][-1]}"
+            raise UsageError(f"{path}:{lines}: a row of {source.form.name} can't be read: {error}") from None
         on_rows(sums.rows)
     seen = _observed(source, sums)
+    lag = fit_mixture(seen) if seen is not None and len(seen.delay_s) >= LAG_SALES_MIN else None
+    errors = mixture_errors(seen, lag) if seen is not None and lag is not None else np.zeros(0)
     return Fitted(
         source, path, sums, skipped, _figures(source, sums, seen), _curve(sums.hours, HOURS_PER_DAY),
         _curve(sums.days, 1) if source.epoch and sums.days.min() else [],
-        fit_mixture(seen) if seen is not None and len(seen.delay_s) >= 30 else None,
+        lag, errors,
     )
 
 
@@ -109,12 +130,28 @@ def _observed(source: Source, sums: Sums) -> Observed | None:
 
 def _figures(source: Source, sums: Sums, seen: Observed | None) -> dict[str, Estimate]:
     found = {"click rate": share(sums.clicks, sums.rows)} if source.rows_are == "impressions" else {}
-    for place, (rows, clicks) in sorted(sums.positions.items()):
-        found[f"click rate, position {place}"] = share(clicks, rows)
+    if source.rows_are == "impressions" and not source.clicks_apart:
+        found |= {f"click rate, {name}": share(clicks, rows) for name, (rows, clicks) in sorted(sums.groups.items())}
+    if sums.sales_apart:
+        found["sales per click"] = share(min(sums.sales_apart, sums.clicks), sums.clicks)
+    if sums.touches:
+        found |= _lengths(np.array(list(sums.touches.values()), dtype=np.float64), source.rows_are)
     if seen is not None:
         found["clicks that sell within the window, as counted"] = naive(seen)
         found["clicks that sell within the window, by the mixture"] = mixture(seen)
     return found | _prices(sums.prices)
+
+
+def _lengths(touches: Floats, rows_are: str) -> dict[str, Estimate]:
+    """Mean and median of how many rows lead to a sale; the median's interval is that of order statistics."""
+    n, mean = len(touches), float(touches.mean())
+    half = Z_95 * float(touches.std(ddof=1)) / n**0.5 if n > 1 else 0.0
+    ascending = np.sort(touches)
+    low, high = (int(np.clip(n / 2 + side * Z_95 * n**0.5 / 2, 0, n - 1)) for side in (-1, 1))
+    return {
+        f"{rows_are} per sale, mean": Estimate(mean, mean - half, mean + half, n),
+        f"{rows_are} per sale, median": Estimate(float(ascending[n // 2]), ascending[low], ascending[high], n),
+    }
 
 
 def _prices(counts: Ints) -> dict[str, Estimate]:
@@ -151,15 +188,18 @@ def fragment(fitted: Fitted) -> str:
         f"  # half-widths up to {max((one.high - one.low) / 2 for one in fitted.hour):.4f}",
     ]
     if fitted.weekday:
-        lines += ["  weekday: [" + ", ".join(f"{one.value:.4f}" for one in fitted.weekday) + "]"]
+        lines += [
+            "  weekday: [" + ", ".join(f"{one.value:.4f}" for one in fitted.weekday) + "]",
+            f"  # half-widths up to {max((one.high - one.low) / 2 for one in fitted.weekday):.4f}",
+        ]
     if fitted.lag is not None:
-        lines += _lag_lines(source, fitted.lag)
+        lines += _lag_lines(source, fitted.lag, fitted.lag_errors)
     lines += ["# Told by the log, without a key of their own (rates differ by stage and channel):"]
     lines += [f"#   {name}: {one.value:.6g} ({one.low:.6g} to {one.high:.6g})" for name, one in fitted.figures.items()]
     return "\n".join(lines) + "\n"
 
 
-def _lag_lines(source: Source, lag: Mixture) -> list[str]:
+def _lag_lines(source: Source, lag: Mixture, errors: Floats) -> list[str]:
     window = np.array([source.window_days * SECONDS_PER_DAY])
     within = np.array([Mixture(1.0, float(one), lag.log_median, lag.sigma).by(window)[0] for one in (1.0, 0.0)])
     weights = np.array([lag.weight, 1.0 - lag.weight]) * within
@@ -169,4 +209,19 @@ def _lag_lines(source: Source, lag: Mixture) -> list[str]:
         f"    - {{weight: {weight:.4f}, median_hours: {median:.4f}, sigma: {sigma:.4f}}}"
         for weight, median, sigma in zip(weights, hours, lag.sigma, strict=True)
     ]
+    parts = [f"{part}  # {told}" for part, told in zip(parts, _lag_intervals(lag, errors), strict=True)]
     return ["conversion:", "  purchase_lag:", *parts, f"  purchase_lag_max_days: {source.window_days:.1f}"]
+
+
+def _lag_intervals(lag: Mixture, errors: Floats) -> list[str]:
+    """95 % intervals of each part's median and sigma, in words."""
+    told = []
+    for part in (0, 1):
+        hours, sigma = np.exp(lag.log_median[part]) / SECONDS_PER_HOUR, lag.sigma[part]
+        factors = np.exp(Z_95 * errors[[2 + part, 4 + part]])
+        if np.isnan(factors).any():
+            told.append("no interval: the two parts can't be told apart")
+            continue
+        (low, high), (narrow, wide) = ((one / by, one * by) for one, by in zip((hours, sigma), factors, strict=True))
+        told.append(f"median {low:.4g} to {high:.4g}, sigma {narrow:.4g} to {wide:.4g}")
+    return told

@@ -271,6 +271,21 @@ def mixture(seen: Observed) -> Estimate:
         fitted = Mixture.at(at)
         return float(fitted.sells * fitted.by(window)[0])
 
+    return _with_interval(rate, _mixture_likelihood(seen), fit_mixture(seen).parameters, seen.total)
+
+
+def mixture_errors(seen: Observed, fitted: Mixture) -> Floats:
+    """(6,): standard errors of `Mixture.parameters`, from the likelihood's curvature; nan where nothing is known."""
+    curvature = -_hessian(_mixture_likelihood(seen), fitted.parameters)
+    values, vectors = np.linalg.eigh((curvature + curvature.T) / 2)
+    if values.min() <= 1e-9 * max(values.max(), 1e-12):
+        return np.full(len(values), np.nan)
+    return np.asarray(np.sqrt((vectors**2 / values).sum(axis=1)))
+
+
+def _mixture_likelihood(seen: Observed) -> Callable[[Floats], float]:
+    """The logarithm of the probability of what is seen, by the mixture's parameters."""
+
     def likelihood(at: Floats) -> float:
         fitted = Mixture.at(at)
         logs = np.log(seen.delay_s)
@@ -281,7 +296,7 @@ def mixture(seen: Observed) -> Estimate:
         unsold = 1.0 - fitted.sells * fitted.by(np.maximum(seen.elapsed_s, 1.0))
         return float((np.log(fitted.sells * np.maximum(dense, 1e-300))).sum() + (seen.clicks * np.log(unsold)).sum())
 
-    return _with_interval(rate, likelihood, fit_mixture(seen).parameters, seen.total)
+    return likelihood
 
 
 def _with_interval(

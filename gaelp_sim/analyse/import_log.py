@@ -23,6 +23,7 @@ from gaelp_sim.world.stored_scenario import IMPORTED
 CHANNELS_MAX = 62
 """Channels that touched a journey are kept as bits of one number."""
 CODES_MAX = 32_767
+ROWS_PER_COMMIT = 400_000
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,22 @@ class Imported:
 
 
 def import_log(store: Store, path: Path, mapping: Mapping, label: str, on_rows: OnRows) -> Imported:
-    """Read a log and store it as a finished run, in one transaction: all of it, or nothing.
+    """Read a log and store it as a finished run: all of it, or nothing.
 
+    It is written users by users, to spare memory; a run whose writing fails or is interrupted is taken away again.
     Raises UsageError for a file that can't be read (`read_mapped`, `read_paths`), and store errors.
     """
     log = (read_mapped if mapping.columns else read_paths)(path, mapping, on_rows)
     _check_codes(path, log)
     timeout_s = int(mapping.timeout_days * SECONDS_PER_DAY)
     span = span_of(log, timeout_s, nulls_are_final=mapping.paths is not None)
-    tables = imported_tables(log, span, timeout_s)
     figures = _figures(path, log, span)
     record = store.begin_run(_record(mapping, log, span, label), _names(log))
+    parts = min(len(log.rows) // ROWS_PER_COMMIT + 1, record.end_hour)
     try:
-        store.commit(record, Batch(tables, record.end_hour, b"", final=True))
+        for number, tables in enumerate(imported_tables(log, span, timeout_s, parts), 1):
+            final = number == parts
+            store.commit(record, Batch(tables, record.end_hour if final else number, b"", final))
         store.finish_run(record, "FINISHED", figures)
         return Imported(store.find_run(record.run_id), figures)
     except BaseException:

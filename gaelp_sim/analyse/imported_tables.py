@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from gaelp_sim.calibrate.mapped_rows import OTHER_DEVICE, Log
+from gaelp_sim.calibrate.mapped_rows import OTHER_DEVICE, Log, LogRows, LogSales
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import FEATURE_COUNT, NONE, US, Column, DecisionStatus, Floats, Ints, JourneyStatus, TouchKind
 from gaelp_sim.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
@@ -61,21 +63,48 @@ def span_of(log: Log, timeout_s: int, *, nulls_are_final: bool) -> Span:
     return Span(start_s, (last_s - start_s) // SECONDS_PER_DAY + 1)
 
 
-def imported_tables(log: Log, span: Span, timeout_s: int) -> Tables:
-    """All rows of the run, to be committed at once; the books balance to the micro."""
-    touches = _touches(log, timeout_s)
-    touchpoint = _touchpoint_rows(touches)
-    ledger = ledger_rows(touchpoint)
-    tables = {
-        "touchpoint": touchpoint, "ledger": ledger, "budget_day": _budget_rows(ledger, span),
-        "journey": _journey_rows(log, touches, span, timeout_s), "conversion": _conversion_rows(log, touches),
-        "auction_hour": auction_hour_rows(_outcomes(touchpoint, span), len(log.names["channel"])),
-        "decision": _decision_rows(touches), **_people(log, touches),
-    }
-    return {name: table for name, table in tables.items() if len(next(iter(table.values())))}
+@dataclass(frozen=True)
+class _Part:
+    """Some users' rows and sales."""
+
+    rows: LogRows
+    features: Floats
+    sales: LogSales
+    order_id: Ints
+    """(sales,)"""
+    users: range
 
 
-def _touches(log: Log, timeout_s: int) -> _Touches:
+def imported_tables(log: Log, span: Span, timeout_s: int, parts: int) -> Iterator[Tables]:
+    """The run's rows in so many commits, users by users; the books balance to the micro after each."""
+    spent = np.zeros(span.days, dtype=np.int64)
+    for number, part in enumerate(_parts(log, parts)):
+        touches = _touches(part, timeout_s)
+        touchpoint = _touchpoint_rows(touches)
+        ledger = ledger_rows(touchpoint)
+        np.add.at(spent, (ledger["occurred_s"] - span.start_s) // SECONDS_PER_DAY, ledger["amount_micros"])
+        tables = {
+            "touchpoint": touchpoint, "ledger": ledger, "budget_day": _budget_rows(spent),
+            "journey": _journey_rows(part, touches, span, timeout_s), "conversion": _conversion_rows(part, touches),
+            "decision": _decision_rows(touches), **_people(part, touches),
+        }
+        if number == parts - 1:
+            tables["auction_hour"] = auction_hour_rows(_outcomes(log.rows, span), len(log.names["channel"]))
+            tables["world"] = _world(log.users)
+        yield {name: table for name, table in tables.items() if len(next(iter(table.values())))}
+
+
+def _parts(log: Log, parts: int) -> Iterator[_Part]:
+    bounds = [log.users * number // parts for number in range(parts + 1)]
+    for low, high in pairwise(bounds):
+        rows = np.flatnonzero((log.rows.user >= low) & (log.rows.user < high))
+        sales = np.flatnonzero((log.sales.user >= low) & (log.sales.user < high))
+        yield _Part(
+            LogRows(**log.rows.take(rows)), log.features[rows], LogSales(**log.sales.take(sales)), sales, range(low, high)
+        )
+
+
+def _touches(log: _Part, timeout_s: int) -> _Touches:
     rows = log.rows
     order = np.lexsort([rows.position, rows.second, rows.user])
     table: Table = rows.take(order)
@@ -124,11 +153,8 @@ def _alias(user: Column, device: Column) -> Ints:
     return user << _DEVICE_BITS | device
 
 
-def _budget_rows(ledger: Table, span: Span) -> Table:
+def _budget_rows(spent: Ints) -> Table:
     """What was spent by day; no log tells a limit."""
-    day = (ledger["occurred_s"] - span.start_s) // SECONDS_PER_DAY
-    spent = np.zeros(span.days, dtype=np.int64)
-    np.add.at(spent, day, ledger["amount_micros"])
     days = np.flatnonzero(spent)
     n = len(days)
     return {
@@ -137,17 +163,17 @@ def _budget_rows(ledger: Table, span: Span) -> Table:
     }
 
 
-def _outcomes(touchpoint: Table, span: Span) -> Table:
+def _outcomes(rows: LogRows, span: Span) -> Table:
     """Every row as a place that was won, as `auction_hour_rows` takes them."""
-    price = touchpoint["price_micros"]
+    n = len(rows)
     return {
-        "world_id": touchpoint["world_id"], "hour": (touchpoint["occurred_s"] - span.start_s) // SECONDS_PER_HOUR,
-        "channel": touchpoint["channel"], "advertiser": touchpoint["advertiser"], "price_micros": price,
-        "charge_micros": price, "clicked": touchpoint["clicked"],
+        "world_id": full(n, 0), "hour": (rows.second - span.start_s) // SECONDS_PER_HOUR, "channel": rows.channel,
+        "advertiser": full(n, US), "price_micros": rows.cost_micros, "charge_micros": rows.cost_micros,
+        "clicked": rows.clicked,
     }
 
 
-def _journey_rows(log: Log, touches: _Touches, span: Span, timeout_s: int) -> Table:
+def _journey_rows(log: _Part, touches: _Touches, span: Span, timeout_s: int) -> Table:
     table, first = touches.table, touches.first
     n = len(first)
     lengths = np.diff(np.append(first, len(touches.journey)))
@@ -190,7 +216,7 @@ def _paths(touches: _Touches, lengths: Ints) -> list[bytes]:
     return [packed[a:b] for a, b in zip(begins.tolist(), (begins + lengths * width).tolist(), strict=True)]
 
 
-def _conversion_rows(log: Log, touches: _Touches) -> Table:
+def _conversion_rows(log: _Part, touches: _Touches) -> Table:
     """One row a sale. A log does not tell when people decided: at the purchase, sales of one second a second apart."""
     sales, n = log.sales, len(log.sales)
     order = np.lexsort([sales.purchased_s, sales.user])
@@ -200,7 +226,7 @@ def _conversion_rows(log: Log, touches: _Touches) -> Table:
         decided_s[at] = decided_s[at - 1] - 1
     last = np.searchsorted(touches.journey, touches.sale_journey[order], side="right") - 1
     return {
-        "world_id": full(n, 0), "person_id": user, "decided_s": decided_s, "order_id": order.astype(np.int64),
+        "world_id": full(n, 0), "person_id": user, "decided_s": decided_s, "order_id": log.order_id[order],
         "advertiser": full(n, US), "via": full(n, NONE), "purchased_s": bought_s, "reported_s": bought_s,
         "value_micros": sales.value_micros[order], "device": touches.table["device"][last],
         "journey_index": touches.nth[touches.sale_journey[order]], "late": touches.late[order],
@@ -229,10 +255,15 @@ def _decision_rows(touches: _Touches) -> Table:
     }
 
 
-def _people(log: Log, touches: _Touches) -> Tables:
+def _world(people: int) -> Table:
+    return {"world_id": full(1, 0), "people": full(1, people), "market_noise_ppm": full(1, 1_000_000),
+            "season_shift_days": full(1, 0)}
+
+
+def _people(log: _Part, touches: _Touches) -> Tables:
     """Users as the log knows them: one person, and one alias of each kind of device; whatever is not told is none."""
-    users, table = log.users, touches.table
-    everyone = np.arange(users)
+    users, table = len(log.users), touches.table
+    everyone = np.arange(log.users.start, log.users.stop)
     last = np.searchsorted(table["user"], everyone, side="right") - 1
     none, zero = full(users, NONE), full(users, 0)
     alias, first = np.unique(_alias(table["user"], table["device"]), return_index=True)
@@ -247,8 +278,6 @@ def _people(log: Log, touches: _Touches) -> Tables:
     )
     met = touches.nth[touches.journey][last]
     return {
-        "world": {"world_id": full(1, 0), "people": full(1, users), "market_noise_ppm": full(1, 1_000_000),
-                  "season_shift_days": full(1, 0)},
         "person": {"world_id": zero, "person_id": everyone, "household_id": everyone, **dict.fromkeys(names, none),
                    "device": table["device"][last], "status": none, "journey_index": met, "days_in_journey": zero},
         "device": {"world_id": full(n, 0), "person_id": table["user"][first], "device": kind, "kind": kind,

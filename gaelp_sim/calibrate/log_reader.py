@@ -9,6 +9,7 @@ import gzip
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,18 @@ class Field:
     """Whole numbers only"""
     text: bool = False
     """Any text; handed on as it is"""
+    iso: bool = False
+    """A moment as ISO 8601 has it, UTC where it names no zone; read as epoch seconds"""
     blank: float | None = None
     """What an empty cell counts as; None: a bad row"""
+
+    @property
+    def rule(self) -> str:
+        """What a cell must hold, in words."""
+        if self.iso:
+            return "a moment such as 2025-09-01T12:00:00"
+        bounds = f" from {self.low:g} to {self.high:g}" if np.isfinite([self.low, self.high]).all() else ""
+        return f"a {'whole ' if self.whole else ''}number{bounds}"
 
 
 @dataclass(frozen=True)
@@ -185,20 +196,32 @@ def _checked(batch: Any, form: LogFormat, line: Column, skipped: Skipped) -> tup
         if one.text:
             block[one.name] = np.array(batch.column(place).to_pylist(), dtype=object)
             continue
-        numbers = _numbers(batch.column(place), one.blank)
+        numbers = (_moments if one.iso else _numbers)(batch.column(place), one.blank)
         with np.errstate(invalid="ignore"):
             wrong = ~((numbers >= one.low) & (numbers <= one.high))
             wrong |= one.whole & (numbers != np.floor(numbers))
         new = wrong & ~bad
         if new.any():
             said = batch.column(place)[int(np.flatnonzero(new)[0])].as_py()
-            rule = f"a {'whole ' if one.whole else ''}number" + (
-                f" from {one.low:g} to {one.high:g}" if np.isfinite([one.low, one.high]).all() else ""
-            )
-            skipped.add(f"{one.name}: {said[:40]!r} is not {rule}", line[new].tolist())
+            skipped.add(f"{one.name}: {said[:40]!r} is not {one.rule}", line[new].tolist())
         bad |= wrong
         block[one.name] = np.where(wrong, 0, numbers).astype(np.int64 if one.whole else np.float64)
     return block, bad
+
+
+def _moments(column: Any, blank: float | None) -> Column:
+    """ISO moments as epoch seconds, whole ones; nan for what is none."""
+    return np.array([_moment(text, blank) for text in column.to_pylist()], dtype=np.float64)
+
+
+def _moment(text: str, blank: float | None) -> float:
+    if not text and blank is not None:
+        return blank
+    try:
+        told = datetime.fromisoformat(text)
+        return float((told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp() // 1)
+    except (ValueError, OverflowError):
+        return float("nan")
 
 
 def _numbers(column: Any, blank: float | None) -> Column:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, time
 
 import numpy as np
@@ -13,7 +14,6 @@ from gaelp_sim.events import NONE, Column, Floats
 SECOND_MAX = 2**33
 CODED = ("user", "channel", "campaign", "creative", "device", "order")
 """Columns of words."""
-_UNREAD = -2.0
 
 
 def log_format(mapping: Mapping, told: LogColumns) -> LogFormat:
@@ -24,39 +24,36 @@ def log_format(mapping: Mapping, told: LogColumns) -> LogFormat:
         "sale_delay": Field("", -1e12, 1e12, blank=-1.0),
         "value": Field("", -1e9, 1e9, blank=-1.0), "propensity": Field("", 1e-12, 1),
     }
-    moment = Field("", text=True) if mapping.time == "iso" else Field("", -1e15, 1e15)
-    late = Field("", text=True) if mapping.time == "iso" else Field("", -1e15, 1e15, blank=-1.0)
+    start_s, scale = _start_s(mapping), 1_000.0 if mapping.time == "milliseconds" else 1.0
+    if mapping.time == "iso":
+        moment = Field("", 0, SECOND_MAX, iso=True)
+    else:
+        moment = Field("", -start_s * scale, (SECOND_MAX - start_s) * scale)
+    late = replace(moment, low=-np.inf, blank=-1.0)
     kinds = number | {"time": moment, "sale_time": late} | {name: Field("", text=True) for name in CODED}
     fields = {}
     for name, kind in kinds.items():
         heading = getattr(told, name)
         if heading:
-            fields[heading] = Field(heading, kind.low, kind.high, kind.whole, kind.text, kind.blank)
+            fields[heading] = replace(kind, name=heading)
     for heading in told.features:
         fields.setdefault(heading, Field(heading, text=True))
     return LogFormat(mapping.name, DELIMITERS[mapping.delimiter], tuple(mapping.header), tuple(fields.values()))
 
 
+def _start_s(mapping: Mapping) -> float:
+    return datetime.combine(mapping.start, time(), UTC).timestamp() if mapping.start else 0.0
+
+
 def seconds_of(mapping: Mapping, column: Column) -> Floats:
-    """Epoch seconds; NaN where they can't be read or told."""
+    """Epoch seconds of moments that were read."""
     if mapping.time == "iso":
-        return np.array([_moment(text) for text in column], dtype=np.float64)
-    start_s = datetime.combine(mapping.start, time(), UTC).timestamp() if mapping.start else 0.0
-    second = np.floor(column / (1000.0 if mapping.time == "milliseconds" else 1.0)) + start_s
-    return np.where((second >= 0) & (second < SECOND_MAX), second, np.nan)
-
-
-def _moment(text: str) -> float:
-    try:
-        told = datetime.fromisoformat(text)
-    except ValueError:
-        return float("nan")
-    second = (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
-    return float(int(second)) if 0 <= second < SECOND_MAX else float("nan")
+        return column
+    return np.floor(column / (1_000.0 if mapping.time == "milliseconds" else 1.0)) + _start_s(mapping)
 
 
 def sold_of(mapping: Mapping, block: Block, second: Floats) -> Floats:
-    """When each row's sale was made: NONE for none, less where its moment can't be read."""
+    """When each row's sale was made, NONE for none."""
     told = mapping.columns
     assert told is not None
     if told.sale_delay:
@@ -64,10 +61,7 @@ def sold_of(mapping: Mapping, block: Block, second: Floats) -> Floats:
         sold = np.where(delay >= 0, second + np.floor(delay), NONE)
     elif told.sale_time:
         column = block[told.sale_time]
-        blank = np.array([not text for text in column], dtype=np.bool_) if mapping.time == "iso" else column < 0
-        sold = np.where(blank, NONE, seconds_of(mapping, column))
+        sold = np.where(column < 0, NONE, seconds_of(mapping, column))
     else:
         return np.full(len(second), float(NONE))
-    if told.sale:
-        sold = np.where(block[told.sale] > 0, sold, NONE)
-    return np.where(np.isnan(sold), _UNREAD, sold)
+    return np.where(block[told.sale] > 0, sold, NONE) if told.sale else sold
