@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gaelp_sim.draws import Words
 from gaelp_sim.errors import BidderError
-from gaelp_sim.events import NONE, Bids, Bools, Floats, Ints, Opportunities, Outcomes, Statistics
+from gaelp_sim.events import NONE, Bids, Bools, Column, Floats, Ints, Opportunities, Outcomes, Statistics
 
 BID_MICROS_MAX = 10**10
 """No bid above 10,000 units of money per click (or per thousand): scores stay inside 64 bits."""
@@ -57,6 +57,53 @@ class Bidder(Protocol):
     def update(self, statistics: Statistics) -> None:
         """Learn from an hour's statistics, summed in cell order."""
         ...
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What people are, as no advertiser ever sees it: (n,) columns of a round's opportunities."""
+
+    segment: Column
+    stage: Column
+    level: Column
+    """(levels, n): goodwill, rivals' goodwill, tiredness of both families"""
+    decided: Bools
+    """Has decided to buy, and has not paid yet or is gone"""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a bidder of our own house may know of a round's people beyond what an outsider is told."""
+
+    user: Ints
+    """(n,): whom we take them for: rows of `notes`"""
+    on_list: Bools
+    """(n,): on our e-mail list"""
+    notes: NDArray[np.float32]
+    """(users, notes): what the bidder keeps of each user. The last column tells until when it holds, 0 for nothing known"""
+    truth: Truth | None
+    """For those that see the truth"""
+
+
+class Informed(Bidder, Protocol):
+    """A bidder of our own house that keeps notes of users, or sees the truth (an oracle, for comparison alone)."""
+
+    sees_truth: bool
+    notes: int
+    """Floats kept of each user"""
+
+    def bid_knowing(self, opportunities: Opportunities, moment: Moment, known: Known) -> Bids:
+        """Bids for a round, without changing the arguments."""
+        ...
+
+    def note(self, opportunities: Opportunities, ended: tuple[Bids, Outcomes], known: Known) -> None:
+        """Write the round's outcomes into the notes, in place."""
+        ...
+
+
+def informed(bidder: Bidder) -> Informed | None:
+    """The bidder, where it is an informed one."""
+    return cast(Informed, bidder) if hasattr(bidder, "bid_knowing") else None
 
 
 def checked_bids(name: str, bids: Bids, n: int) -> Ints:

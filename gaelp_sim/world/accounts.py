@@ -6,6 +6,7 @@ import numpy as np
 
 from gaelp_sim.events import Column, Ints
 from gaelp_sim.observe.memory import SLOTS, merge_on_login
+from gaelp_sim.world.knowing import merge_notes
 from gaelp_sim.world.stack import Stack
 
 
@@ -23,6 +24,7 @@ def log_in(stack: Stack, rows: Ints, device: Column, second: Ints) -> None:
     elif stack.model.scenario.identity.mode != "perfect":
         slots = device.astype(np.int64) + 1
         merge_on_login(stack.memory, rows, slots)
+        merge_notes(stack.notes, rows * SLOTS, rows * SLOTS + slots)
         if stack.frequency is not None:
             stack.frequency.merge(rows * SLOTS, rows * SLOTS + slots)
     people.logged_in[rows] |= np.left_shift(1, device).astype(np.int8)

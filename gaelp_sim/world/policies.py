@@ -27,6 +27,13 @@ def _silent(scenario: Scenario) -> Bidder:
 
 
 _REGISTRY = {DEFAULT_POLICY: RulePolicy.of, SILENT: _silent}
+PLANNERS = {
+    "clairvoyant": "gaelp_sim.planning.bidders:clairvoyant",
+    "observable_planner": "gaelp_sim.planning.bidders:observable_planner",
+    "one_step_lift": "gaelp_sim.planning.bidders:one_step_lift",
+}
+"""Oracles, for comparison alone: they know the scenario's constants, the first one people's minds too. They are made of
+worlds, so they stand on a floor above and are loaded by name."""
 
 
 def policy_named(name: str, scenario: Scenario) -> Bidder:
@@ -36,10 +43,14 @@ def policy_named(name: str, scenario: Scenario) -> Bidder:
     """
     if name in _REGISTRY:
         return _REGISTRY[name](scenario)
+    if name in PLANNERS:
+        module, _, maker = PLANNERS[name].partition(":")
+        return cast(Bidder, getattr(importlib.import_module(module), maker)(scenario))
     if ":" in name:
         return outsider_named(name, f"--policy {name}", scenario)
-    near = get_close_matches(name, _REGISTRY, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(_REGISTRY))}."
+    known = sorted([*_REGISTRY, *PLANNERS])
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}."
     raise UsageError(f"--policy {name}: no such policy; {hint} Your own is named module:Class.")
 
 

@@ -20,10 +20,11 @@ from gaelp_sim.observe.memory import SLOTS, Impressions, Losses, recent_looks, r
 from gaelp_sim.units import PPM, SECONDS_PER_HOUR
 from gaelp_sim.world.control import ENTERED, OPPORTUNITIES, PRICE_INDEX, WINS
 from gaelp_sim.world.decisions import Decided, log_decisions
+from gaelp_sim.world.knowing import informed_policy, known_of
 from gaelp_sim.world.log import Block
 from gaelp_sim.world.meeting import Clicks, Shown, meet_ads, record_round, round_to_meet, would_click
 from gaelp_sim.world.outside_clicks import foreseen, learn
-from gaelp_sim.world.outsiders import rival_moment
+from gaelp_sim.world.outsiders import own_outcomes, rival_moment
 from gaelp_sim.world.policies import from_outside
 from gaelp_sim.world.slots import Slots, round_of
 from gaelp_sim.world.stack import Stack
@@ -79,6 +80,9 @@ def _play(stack: Stack, hour: int, number: int, slots: Slots) -> None:
     log_decisions(stack, (hour, number), slots, decided, ours.propensity)
     _count(stack, hour, slots, cleared)
     stack.outsiders.observe(slots.opportunities, spent)
+    if stack.notes.size and (policy := informed_policy(model)) is not None:
+        ended = Bids(cleared.wanted, ours.level, ours.creative, ours.propensity), own_outcomes(spent, US)
+        policy.note(slots.opportunities, ended, known_of(stack, policy, slots))
     if model.scenario.rivals_learn:
         _teach(stack, hour, slots, bids, spent)
     met = meet_ads(stack.people, model.effects, this, clicks, spent)
@@ -107,6 +111,8 @@ def _bids(stack: Stack, hour: int, slots: Slots) -> tuple[Bids, Ints]:
         told, calendar = replace(opportunities, row=users), np.full(stack.units, model.local_hour_price[local])
         moment = replace(moment, price_factor=calendar)
         ours = stack.outsiders.bid(US, told, moment) if US in seats else model.us.bid(told, moment)
+    elif (policy := informed_policy(model)) is not None:
+        ours = policy.bid_knowing(opportunities, moment, known_of(stack, policy, slots))
     else:
         ours = model.us.bid(opportunities, moment)
     bids[US] = checked_bids(model.us.name, ours, n)

@@ -21,6 +21,7 @@ from gaelp_sim.population.people import People, born, joined
 from gaelp_sim.population.proposals import DayPlan
 from gaelp_sim.units import SECONDS_PER_HOUR
 from gaelp_sim.world.control import REVENUE, STATISTICS, Orders, Report
+from gaelp_sim.world.knowing import no_notes
 from gaelp_sim.world.linkage import Linkage
 from gaelp_sim.world.log import Log, Table
 from gaelp_sim.world.model import Model
@@ -111,6 +112,8 @@ class Stack:
     """What is done differently in a world that is lived through once more, None in a run"""
     linkage: Linkage | None = None
     """Users linked by evidence, where the scenario does so"""
+    notes: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
+    """(people x SLOTS, notes): what an informed policy keeps of each user"""
     outside: OutsideUsers | None = None
     """What an outside user model keeps of the people, where the scenario names one"""
 
@@ -126,6 +129,8 @@ class Stack:
         self.rival_sales = np.zeros((self.units, *self._seats[::2]), dtype=np.int64)
         self.lessons = Lessons.none(self.units, self._seats)
         self.outsiders = Outsiders(self.model.outsiders, self.units)
+        if not self.notes.size:
+            self.notes = no_notes(self.model, self.people.size)
 
     @property
     def _seats(self) -> tuple[int, int, int]:

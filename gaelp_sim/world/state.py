@@ -19,7 +19,7 @@ from gaelp_sim.world.stack import Place, Stack
 State = dict[str, Column]
 
 _PER_PERSON = ("login_s", "first_seen_s", "last_seen_s")
-_LISTS = ("pending", "carried", "closed", "memory", "frequency")
+_LISTS = ("pending", "carried", "closed", "memory", "frequency", "notes")
 """Rows about people: they name the person by key, and stand in the order (key, then as they happened)."""
 
 
@@ -32,7 +32,7 @@ def state_of(stack: Stack) -> State:
     if stack.outside is not None:
         state.update({f"outside.{name}": column for name, column in stack.outside.arrays().items()})
     closed = joined_columns(stack.closed) if stack.closed else {}
-    lists = (stack.pending, stack.carried, closed, _remembered(stack), _impressions(stack))
+    lists = (stack.pending, stack.carried, closed, _remembered(stack), _impressions(stack), _noted(stack))
     for name, table in zip(_LISTS, lists, strict=True):
         if table:
             state.update({f"{name}.{key}": column for key, column in table.items() if key != "row"})
@@ -59,6 +59,15 @@ def _impressions(stack: Stack) -> Table:
     users, second = stack.frequency.rows(stack.settled_s + 1)
     row, slot = np.divmod(users, SLOTS)
     return {"row": row, "slot": slot, "second": second}
+
+
+def _noted(stack: Stack) -> Table:
+    """What an informed policy keeps of users."""
+    if not stack.notes.size:
+        return {}
+    users = np.flatnonzero(stack.notes[:, -1])
+    row, slot = np.divmod(users, SLOTS)
+    return {"row": row, "slot": slot, "kept": stack.notes[users]}
 
 
 def merged(states: list[State]) -> State:
@@ -106,6 +115,9 @@ def stack_from(model: Model, place: Place, state: State, hour: int) -> Stack:
     shown = _listed(state, "frequency", keys)
     if stack.frequency is not None and shown:
         stack.frequency.note(shown["row"] * SLOTS + shown["slot"], shown["second"])
+    noted = _listed(state, "notes", keys)
+    if noted and noted["kept"].shape[1] == stack.notes.shape[1]:  # else the parent had another policy
+        stack.notes[noted["row"] * SLOTS + noted["slot"]] = noted["kept"]
     wanted = [world << 32 | cell for world, cell in place.units()]
     units = np.searchsorted(state["unit.world"] << 32 | state["unit.cell"], wanted)
     stack.budgets.dropped[:] = state["unit.dropped"][units]

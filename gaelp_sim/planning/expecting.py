@@ -1,0 +1,159 @@
+"""What a win is worth at opportunities, and the bids for it: for states that are known, or believed with some chance."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaelp_sim.compiled import compiled
+from gaelp_sim.events import Bools, Floats, Ints
+from gaelp_sim.market.bidder import BID_MICROS_MAX
+from gaelp_sim.planning.belief import STAGES
+from gaelp_sim.planning.dynamics import Dynamics
+from gaelp_sim.planning.prices import gained, looked_up
+from gaelp_sim.planning.recursion import led
+from gaelp_sim.planning.states import GOODWILL, INTENT, LIVE, RIVAL, SEGMENT, STAGE, TEACH
+from gaelp_sim.units import MICROS_PER_UNIT, PPM
+
+Codes = NDArray[np.int16]
+_UNLIKELY = 1e-4
+"""Parts of a belief below this are left out"""
+
+
+class Offer(NamedTuple):
+    """Of each opportunity and each option (its place among the channel's): (n, options)."""
+
+    lift: Floats
+    """V(shown) - V(lost)"""
+    paid: Floats
+    """What of the price to beat a win pays on average"""
+    clicks: Floats
+    """`paid` times what the bid is ranked by: what of our bid a win would pay if it paid the bid"""
+
+
+class Round(NamedTuple):
+    """A round of opportunities as compiled code reads it."""
+
+    unit: Ints
+    channel: Codes
+    signal: Codes
+    multiplier_ppm: Ints
+    """(units, channels): our sheet's pace"""
+    money: float
+    """Value of a dollar spent"""
+    factor: float
+    """The hour's prices, as the calendar tells them"""
+    multiples: Floats
+    """The levels that bids are told in"""
+
+
+@compiled
+def known(at: Dynamics, channel: Codes, state: Ints, after: NDArray[np.float32]) -> Offer:
+    """Offers for people in these states; NONE for somebody for whom nothing is worth anything."""
+    n, states, first = len(channel), len(at.slots_per_day), at.options.first
+    most = np.diff(first).max()
+    lift, paid, clicks = np.zeros((n, most)), np.zeros((n, most)), np.zeros((n, most))
+    for i in range(n):
+        if state[i] >= 0:
+            _add(at, (channel[i], state[i], states), (1.0, 1.0), after, (lift[i], paid[i], clicks[i]))
+    return Offer(lift, paid, clicks)
+
+
+@compiled
+def _add(
+    at: Dynamics, where: tuple[int, int, int], weight: tuple[float, float], after: NDArray[np.float32],
+    sums: tuple[Floats, Floats, Floats],
+) -> None:
+    """Add a state's part to an offer; where: (channel, state, states); weight: of (paying, lift)."""
+    channel, state, states = where
+    lost, shown, first = at.lost, at.options.shown, at.options.first[channel]
+    without = led(lost.to, lost.chance, channel * states + state, after)
+    for place in range(at.options.first[channel + 1] - first):
+        row = (first + place) * states + state
+        if weight[1] > 0.0:
+            sums[0][place] += weight[1] * (shown.sale_usd[row] + led(shown.to, shown.chance, row, after) - without)
+        paid = at.options.paid[first + place, state]
+        sums[1][place] += weight[0] * paid
+        sums[2][place] += weight[0] * paid * at.options.rank[first + place, state]
+
+
+@compiled
+def expected(
+    at: Dynamics, whom: tuple[Codes, Bools], beliefs: Floats, after: NDArray[np.float32]
+) -> Offer:
+    """Offers averaged over beliefs; whom: (channel, on our list), (n,) each."""
+    channel, listed = whom
+    n, states, first = len(channel), len(at.slots_per_day), at.options.first
+    most, cells = np.diff(first).max(), at.segments * STAGES
+    lift, paid, clicks = np.zeros((n, most)), np.zeros((n, most)), np.zeros((n, most))
+    likely, steps = np.empty(4 * 3 * 4 * 4), np.empty(4 * 3 * 4 * 4, dtype=np.int64)
+    for i in range(n):
+        if first[channel[i]] == first[channel[i] + 1]:
+            continue
+        count = _levels(beliefs[i], cells, likely, steps)
+        sums = (lift[i], paid[i], clicks[i])
+        for cell in range(cells):
+            chance = beliefs[i, cell]
+            if chance < _UNLIKELY:
+                continue
+            segment, stage = cell // STAGES, cell % STAGES
+            group = int(listed[i]) * at.segments + segment
+            base = group * SEGMENT + min(stage, INTENT) * STAGE
+            for k in range(count):
+                part = chance * likely[k]
+                if part >= _UNLIKELY * 0.1:
+                    _add(at, (channel[i], base + steps[k], states), (part, part if stage < LIVE else 0.0), after, sums)
+    return Offer(lift, paid, clicks)
+
+
+@compiled
+def _levels(belief: Floats, cells: int, likely: Floats, steps: Ints) -> int:
+    """How the four levels may stand: chances, and steps of the states' numbers."""
+    count = 0
+    for goodwill in range(4):
+        one = belief[cells + goodwill]
+        for rival in range(3 if one >= _UNLIKELY else 0):
+            two = one * belief[cells + 4 + rival]
+            for teach in range(4 if two >= _UNLIKELY else 0):
+                three = two * belief[cells + 7 + teach]
+                for offer in range(4 if three >= _UNLIKELY else 0):
+                    chance = three * belief[cells + 11 + offer]
+                    if chance >= _UNLIKELY:
+                        likely[count] = chance
+                        steps[count] = goodwill * GOODWILL + rival * RIVAL + teach * TEACH + offer
+                        count += 1
+    return count
+
+
+@compiled
+def for_lifts(at: Dynamics, this: Round, offer: Offer) -> tuple[Ints, Codes, Codes]:
+    """Bid, level and creative of each opportunity: the option that gains most, at the bid that gains it."""
+    n, first = len(this.channel), at.options.first
+    bid, level, creative = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int16), np.zeros(n, dtype=np.int16)
+    for i in range(n):
+        channel, signal = this.channel[i], this.signal[i]
+        scale, most = at.prices.market_usd[signal] * this.factor, 0.0
+        for place in range(first[channel + 1] - first[channel]):
+            share = this.money * offer.paid[i, place]
+            if place == 0:
+                creative[i] = at.options.creative[first[channel]]
+            if offer.lift[i, place] <= 0.0 or share <= 0.0:
+                continue
+            value = offer.lift[i, place] / share
+            gain = share * scale * gained(at.prices.gain[signal], value / scale)
+            if gain > most:
+                most, creative[i] = gain, at.options.creative[first[channel] + place]
+                if at.prices.shaded[signal]:
+                    value = min(scale * looked_up(at.prices.bid[signal], value / scale), value)
+                usd = value * share / (this.money * offer.clicks[i, place])
+                paced = usd * this.multiplier_ppm[this.unit[i], channel] / PPM
+                bid[i] = np.int64(min(paced * MICROS_PER_UNIT, float(BID_MICROS_MAX)))
+        if bid[i] > 0:
+            multiple = bid[i] / MICROS_PER_UNIT / at.prices.market_usd[signal]
+            level[i] = 1
+            for step in range(2, len(this.multiples)):
+                if abs(this.multiples[step] - multiple) < abs(this.multiples[level[i]] - multiple):
+                    level[i] = step
+    return bid, level, creative

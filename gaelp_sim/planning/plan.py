@@ -1,0 +1,108 @@
+"""Plans: what every state is worth in every hour, and what that makes of a person at the start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaelp_sim.events import US, Floats
+from gaelp_sim.market.budgets import accounts_of
+from gaelp_sim.planning.dynamics import Calendar, Dynamics, calendar_of, dynamics_of
+from gaelp_sim.planning.recursion import Asked, Way, Worth, worked_back
+from gaelp_sim.planning.states import LIVE, STAGE
+from gaelp_sim.scenario.schema import Scenario
+from gaelp_sim.units import HOURS_PER_DAY, MICROS_PER_UNIT
+from gaelp_sim.world.model import model_of
+
+RUN_OUT_DAYS = 30
+"""Days without ads of ours after the last day of ads, in which sales still count"""
+_MONEY_MOST = 64.0
+_CUTS = 9
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A way of bidding, worked out."""
+
+    dynamics: Dynamics
+    calendar: Calendar
+    asked: Asked
+    worth: Worth
+    value_usd: float
+    """Mean over people at their start: sales at their value, less `money` times what was spent"""
+
+
+def plan_of(scenario: Scenario, way: Way = Way.BEST, multiple: float = 1.0, money: float = 1.0) -> Plan:
+    """Work out a way of bidding over a scenario's days and the run-out; prices at the market's mean level."""
+    return Problem.of(scenario).plan(way, multiple, money)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A scenario as one person's decision problem."""
+
+    scenario: Scenario
+    dynamics: Dynamics
+    calendar: Calendar
+    start: Floats
+    """(states,): how people are spread over states at their start"""
+
+    @staticmethod
+    def of(scenario: Scenario) -> Problem:
+        """Compile a scenario; its worlds' own parameters (intervals) stand at the middle of each."""
+        model = model_of(scenario, scenario.seed)
+        dynamics = dynamics_of(model)
+        hours = (scenario.days + RUN_OUT_DAYS) * HOURS_PER_DAY
+        return Problem(scenario, dynamics, calendar_of(model, hours), _spread(scenario, dynamics))
+
+    def plan(self, way: Way = Way.BEST, multiple: float = 1.0, money: float = 1.0) -> Plan:
+        """A way of bidding, with a dollar valued at `money`."""
+        asked = Asked(int(way), multiple, money, self.scenario.days * HOURS_PER_DAY)
+        worth = worked_back(self.dynamics, self.calendar, asked)
+        return Plan(self.dynamics, self.calendar, asked, worth, float((self.start * worth.start).sum()))
+
+    def within(self, budget_usd: float) -> Plan:
+        """The best plan whose spend per person stays within a budget on average; infinite for none.
+
+        The profit under a budget B is at most the least over money >= 1 of V(money) + (money - 1) B, a convex function:
+        its slope is B less the spend at that price, so where money = 1 spends too much the least is searched by thirds.
+        """
+        plan = self.plan()
+        if not np.isfinite(budget_usd) or self.spend_usd(plan) <= budget_usd:
+            return plan
+        low, high = 0.0, float(np.log(_MONEY_MOST))
+        for _ in range(_CUTS):
+            one, two = low + (high - low) / 3, high - (high - low) / 3
+            bound = [self.plan(money=float(np.exp(x))).value_usd + (np.exp(x) - 1) * budget_usd for x in (one, two)]
+            low, high = (low, two) if bound[0] < bound[1] else (one, high)
+        return self.plan(money=float(np.exp((low + high) / 2)))
+
+    def spend_usd(self, plan: Plan) -> float:
+        """What a best plan spends on a person on average: minus the slope of its value in the price of money."""
+        step = 1e-3 * plan.asked.money
+        dearer = self.plan(Way(plan.asked.way), plan.asked.multiple, plan.asked.money + step)
+        return (plan.value_usd - dearer.value_usd) / step
+
+
+def _spread(scenario: Scenario, dynamics: Dynamics) -> Floats:
+    """Nobody knows anybody at the start: segments and stages by their shares."""
+    start = np.zeros(len(dynamics.slots_per_day))
+    total = sum(segment.share for segment in scenario.population.segments)
+    for number, segment in enumerate(scenario.population.segments):
+        stages = (segment.start.unaware, segment.start.aware, segment.start.considering, segment.start.intent)
+        for stage, share in enumerate(stages):
+            start[(number * LIVE + stage) * STAGE] = segment.share / total * share / sum(stages)
+    return start
+
+
+def budget_usd(scenario: Scenario) -> float:
+    """What we may spend on a person over the scenario's days, by the tightest account for everything; infinite without one.
+
+    A month's account is filled at the start and with each calendar month; it is taken as it stands at the start.
+    """
+    limits = [
+        account.limit_micros / MICROS_PER_UNIT * (1 if account.monthly else scenario.days)
+        for account in accounts_of(scenario) if account.advertiser == US and account.channel < 0
+    ]
+    return min(limits, default=float("inf")) / scenario.population.people

@@ -1,0 +1,57 @@
+"""What informed policies of our own house know: notes of users, and for oracles the truth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaelp_sim.errors import UsageError
+from gaelp_sim.events import NONE, Ints
+from gaelp_sim.market.bidder import Informed, Known, Truth, informed
+from gaelp_sim.observe.memory import SLOTS
+from gaelp_sim.world.model import Model
+from gaelp_sim.world.policies import from_outside
+
+if TYPE_CHECKING:
+    from gaelp_sim.world.slots import Slots
+    from gaelp_sim.world.stack import Stack
+
+Notes = NDArray[np.float32]
+
+
+def informed_policy(model: Model) -> Informed | None:
+    """Our policy, where it is an informed one; an outsider's never is."""
+    return None if from_outside(model.us) else informed(model.us)
+
+
+def no_notes(model: Model, people: int) -> Notes:
+    """Nothing known of anybody: (people x SLOTS, notes).
+
+    Raises UsageError where users may be joined and parted by evidence, as notes can't be.
+    """
+    policy = informed_policy(model)
+    width = policy.notes if policy is not None else 0
+    if width and model.scenario.identity.mode == "linked":
+        raise UsageError(f"--policy {model.us.name}: it keeps notes of users, which linking would mix up; "
+                         "set identity.mode to devices or perfect")
+    return np.zeros((people * SLOTS if width else 0, width), dtype=np.float32)
+
+
+def known_of(stack: Stack, policy: Informed, slots: Slots) -> Known:
+    """What a policy may know of a round."""
+    rows, people = slots.opportunities.row, stack.people
+    truth = None
+    if policy.sees_truth:
+        truth = Truth(slots.segment, slots.stage, slots.level, people.decided_s[rows] != NONE)
+    return Known(slots.user, people.on_list[rows], stack.notes, truth)
+
+
+def merge_notes(notes: Notes, into: Ints, others: Ints) -> None:
+    """Keep of two users who turn out to be one the notes that hold until later; users are all different."""
+    if not notes.size:
+        return
+    later = notes[others, -1] > notes[into, -1]
+    notes[into[later]] = notes[others[later]]
+    notes[others] = 0.0
