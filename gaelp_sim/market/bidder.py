@@ -83,12 +83,15 @@ class Known:
     """(users, notes): what the bidder keeps of each user. The last column tells until when it holds, 0 for nothing known"""
     truth: Truth | None
     """For those that see the truth"""
+    observation: NDArray[np.float32] | None = None
+    """(n, 41), for those that observe: the features of `observe/`, the advertiser's own estimates where they are latent"""
 
 
 class Informed(Bidder, Protocol):
     """A bidder of our own house that keeps notes of users, or sees the truth (an oracle, for comparison alone)."""
 
     sees_truth: bool
+    observes: bool
     notes: int
     """Floats kept of each user"""
 

@@ -105,6 +105,7 @@ class Clairvoyant(_Planner):
     """An oracle: it sees what people truly are. Exactly optimal where `Problem.caveats` names nothing."""
 
     sees_truth: bool = True
+    observes: bool = False
     notes: int = 0
 
     def bid(self, opportunities: Opportunities, moment: Moment) -> Bids:
@@ -113,6 +114,10 @@ class Clairvoyant(_Planner):
 
     def bid_knowing(self, opportunities: Opportunities, moment: Moment, known_people: Known) -> Bids:
         """The plan's bids for what people are; nothing for those who have decided."""
+        return self._bids(opportunities, moment, self.offer(opportunities, moment, known_people))
+
+    def offer(self, opportunities: Opportunities, moment: Moment, known_people: Known) -> Offer:
+        """What each ad is worth to us for what people are; nothing for those who have decided."""
         truth = known_people.truth
         if truth is None:
             raise BidderError("bidder clairvoyant: the truth was not told")
@@ -122,7 +127,7 @@ class Clairvoyant(_Planner):
         level = truth.level.astype(np.int64)
         state = number_of(group.astype(np.int64), stage, level[0], level[1]) + level[2] * TEACH + level[3]
         state[truth.decided | (truth.stage == Stage.CONVERTED)] = NONE
-        return self._bids(opportunities, moment, known(dynamics, opportunities.channel, state, self._after(moment.hour)))
+        return known(dynamics, opportunities.channel, state, self._after(moment.hour))
 
     def note(self, opportunities: Opportunities, ended: tuple[Bids, Outcomes], known_people: Known) -> None:
         """Nothing to note."""
@@ -133,6 +138,7 @@ class Believer(_Planner):
     """A reference: it knows the scenario's constants, but of people only what we have met of them."""
 
     sees_truth: bool = False
+    observes: bool = False
     _last: list[tuple[Opportunities, Floats]] = field(default_factory=list)
 
     @cached_property

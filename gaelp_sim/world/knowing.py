@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import NONE, Ints
 from gaelp_sim.market.bidder import Informed, Known, Truth, informed
+from gaelp_sim.observe.features import Context, Standing, observe
 from gaelp_sim.observe.memory import SLOTS
+from gaelp_sim.units import SECONDS_PER_HOUR
 from gaelp_sim.world.model import Model
 from gaelp_sim.world.policies import from_outside
 
@@ -39,13 +41,27 @@ def no_notes(model: Model, people: int) -> Notes:
     return np.zeros((people * SLOTS if width else 0, width), dtype=np.float32)
 
 
-def known_of(stack: Stack, policy: Informed, slots: Slots) -> Known:
-    """What a policy may know of a round."""
+def known_of(stack: Stack, policy: Informed, slots: Slots, *, before: bool) -> Known:
+    """What a policy may know of a round; before: its bids are asked for, so that it may look at features, too."""
     rows, people = slots.opportunities.row, stack.people
     truth = None
     if policy.sees_truth:
         truth = Truth(slots.segment, slots.stage, slots.level, people.decided_s[rows] != NONE)
-    return Known(slots.user, people.on_list[rows], stack.notes, truth)
+    seen = observed(stack, slots) if before and policy.observes else None
+    return Known(slots.user, people.on_list[rows], stack.notes, truth, seen)
+
+
+def observed(stack: Stack, slots: Slots) -> NDArray[np.float32]:
+    """(n, 41): the features of a round's opportunities, as they are logged with its decisions."""
+    assert stack.orders is not None and stack.market is not None
+    one, (rows, places) = slots.opportunities, np.divmod(slots.user, SLOTS)
+    standing = Standing(**{"seasonality": stack.market.season, **stack.orders.standing})
+    context = Context(
+        rows=rows, slots=places, second=one.second + stack.model.start_s, channel=one.channel, signal=one.signal,
+        device=one.device, on_list=stack.people.on_list[one.row] > 0, standing_row=one.unit, standing=standing,
+        utc_offset_s=stack.model.scenario.utc_offset_hours * SECONDS_PER_HOUR,
+    )
+    return observe(stack.memory, context)
 
 
 def merge_notes(notes: Notes, into: Ints, others: Ints) -> None:

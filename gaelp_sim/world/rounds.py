@@ -82,7 +82,7 @@ def _play(stack: Stack, hour: int, number: int, slots: Slots) -> None:
     stack.outsiders.observe(slots.opportunities, spent)
     if stack.notes.size and (policy := informed_policy(model)) is not None:
         ended = Bids(cleared.wanted, ours.level, ours.creative, ours.propensity), own_outcomes(spent, US)
-        policy.note(slots.opportunities, ended, known_of(stack, policy, slots))
+        policy.note(slots.opportunities, ended, known_of(stack, policy, slots, before=False))
     if model.scenario.rivals_learn:
         _teach(stack, hour, slots, bids, spent)
     met = meet_ads(stack.people, model.effects, this, clicks, spent)
@@ -112,7 +112,7 @@ def _bids(stack: Stack, hour: int, slots: Slots) -> tuple[Bids, Ints]:
         moment = replace(moment, price_factor=calendar)
         ours = stack.outsiders.bid(US, told, moment) if US in seats else model.us.bid(told, moment)
     elif (policy := informed_policy(model)) is not None:
-        ours = policy.bid_knowing(opportunities, moment, known_of(stack, policy, slots))
+        ours = policy.bid_knowing(opportunities, moment, known_of(stack, policy, slots, before=True))
     else:
         ours = model.us.bid(opportunities, moment)
     bids[US] = checked_bids(model.us.name, ours, n)

@@ -1,0 +1,1 @@
+"""Grading of policies on worlds that nobody trained or tuned on."""

@@ -1,0 +1,1 @@
+"""Learning: journeys in, a policy out. The only room that may load torch."""

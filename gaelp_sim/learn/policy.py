@@ -1,0 +1,136 @@
+"""A trained network as a bidder: what it sees is the 41 features and its own memory of the user, nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gaelp_sim.draws import uniform
+from gaelp_sim.events import Bids, Bools, Floats, Ints, Opportunities, Outcomes, Statistics
+from gaelp_sim.learn.actions import Actions
+from gaelp_sim.learn.network import JourneyNet, probabilities
+from gaelp_sim.market.bidder import Known, Moment
+from gaelp_sim.scenario.schema import Scenario
+from gaelp_sim.units import PPM, SECONDS_PER_DAY
+
+BATCH = 2_048
+"""Decisions taken at once: the fastest size measured."""
+FLOOR = 0.02
+"""Share of decisions taken at random among what is allowed, so that logs of the policy can be evaluated."""
+_COUNT, _SECOND = -1, -2
+"""Columns of a note, from its end: decisions so far (when users become one, the memory with more survives), last second."""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """Decisions of a round, (n,) columns."""
+
+    action: Ints
+    propensity: Floats
+    days: NDArray[np.float32]
+    """Since the user's opportunity before; 0 for the first"""
+    value: NDArray[np.float32]
+    allowed: Bools
+    """(n, actions)"""
+    chances: Floats
+    """(n, actions)"""
+
+
+@dataclass
+class LearnedPolicy:
+    """The network in our seat; its memory of each user is kept in the world's notes, and so across days and runs."""
+
+    name: str
+    net: JourneyNet
+    actions: Actions
+    floor: float = FLOOR
+    sees_truth: bool = False
+    observes: bool = True
+    greedy: bool = False
+    """Take the likeliest action; the floor's exploration aside"""
+    _state: list[tuple[Ints, NDArray[np.float32]]] = field(default_factory=list)
+
+    @staticmethod
+    def of(scenario: Scenario, net: JourneyNet, *, floor: float = FLOOR, greedy: bool = False) -> LearnedPolicy:
+        """The network in our seat of a scenario."""
+        return LearnedPolicy(scenario.us.name, net.eval(), Actions.of(scenario), floor, greedy=greedy)
+
+    @property
+    def notes(self) -> int:
+        """Floats kept of each user: the memory twice, the second of the last decision, the number of decisions."""
+        return 2 * self.net.shape.hidden + 2
+
+    def bid(self, opportunities: Opportunities, moment: Moment) -> Bids:
+        """Not without features: the world asks `bid_knowing`."""
+        raise NotImplementedError("a learned policy bids on what it observes")
+
+    def bid_knowing(self, opportunities: Opportunities, moment: Moment, known: Known) -> Bids:
+        """Draw an action for each opportunity from the policy; its memory of the users moves on."""
+        decided = self.decide(opportunities, moment, known)
+        return self.bids(opportunities, moment, decided)
+
+    def bids(self, opportunities: Opportunities, moment: Moment, decided: Decided) -> Bids:
+        """The decisions as bids, paced by our sheet."""
+        bid = self.actions.bid_micros(decided.action, opportunities.signal)
+        pace = moment.multiplier_ppm[opportunities.unit, opportunities.channel]
+        creative = np.maximum(self.actions.creative(decided.action), 0).astype(np.int16)
+        return Bids(bid * pace // PPM, self.actions.level(decided.action), creative, decided.propensity)
+
+    def decide(self, opportunities: Opportunities, moment: Moment, known: Known) -> Decided:
+        """Actions with exact propensities. The notes are written at once: the memory does not depend on outcomes."""
+        assert known.observation is not None
+        hidden = self.net.shape.hidden
+        note = known.notes[known.user]
+        second = opportunities.second.astype(np.float32)
+        days = np.where(note[:, _COUNT] > 0, (second - note[:, _SECOND]) / SECONDS_PER_DAY, 0.0).astype(np.float32)
+        logits, value, memory = self._run(known.observation, note[:, : 2 * hidden], days)
+        allowed = self.actions.allowed[opportunities.channel]
+        chances = probabilities(logits, allowed, 0.0)
+        if self.greedy:
+            chances = (chances == chances.max(axis=1, keepdims=True)).astype(np.float64)
+            chances /= chances.sum(axis=1, keepdims=True)
+        chances = (1.0 - self.floor) * chances + self.floor * allowed / allowed.sum(axis=1, keepdims=True)
+        action = _drawn(chances, uniform(moment.luck))
+        fresh = np.concatenate([memory, second[:, None], note[:, _COUNT:] + 1.0], axis=1)
+        known.notes[known.user] = fresh
+        return Decided(action, chances[np.arange(len(action)), action], days, value, allowed, chances)
+
+    def _run(
+        self, observation: NDArray[np.float32], memory: NDArray[np.float32], days: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        hidden = self.net.shape.hidden
+        logits, value, after = [], [], []
+        with torch.inference_mode():
+            for first in range(0, len(observation), BATCH):
+                part = slice(first, first + BATCH)
+                before = torch.from_numpy(memory[part])
+                state = (before[None, :, :hidden].contiguous(), before[None, :, hidden:].contiguous())
+                out, worth, (h, c) = self.net.step(
+                    torch.from_numpy(observation[part]), state, torch.from_numpy(days[part])
+                )
+                logits.append(out.numpy())
+                value.append(worth.numpy())
+                after.append(np.concatenate([h[0].numpy(), c[0].numpy()], axis=1))
+        return np.concatenate(logits), np.concatenate(value), np.concatenate(after)
+
+    def note(self, opportunities: Opportunities, ended: tuple[Bids, Outcomes], known: Known) -> None:
+        """Outcomes reach the memory through the features of the next opportunity."""
+
+    def observe(self, opportunities: Opportunities, outcomes: Outcomes) -> Statistics:
+        """Nothing: it learns in training alone."""
+        return Statistics(np.zeros(0, dtype=np.int64))
+
+    def update(self, statistics: Statistics) -> None:
+        """Nothing to update."""
+
+
+def _drawn(chances: Floats, luck: Floats) -> Ints:
+    """(n,): the action at which the luck falls."""
+    return np.minimum((np.cumsum(chances, axis=1) < luck[:, None]).sum(axis=1), _last_allowed(chances))
+
+
+def _last_allowed(chances: Floats) -> Ints:
+    return chances.shape[1] - 1 - (chances[:, ::-1] > 0).argmax(axis=1)

@@ -1,0 +1,103 @@
+"""How the network is changed: towards actions that gain most on average (with a teacher), and by PPO on what truly came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gaelp_sim.learn.journeys import Journeys
+from gaelp_sim.learn.network import JourneyNet, permitted
+
+SEEN = ("observation", "days", "allowed")
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """How strongly what is learned."""
+
+    learning_rate: float = 1e-3
+    batch_steps: int = 4_096
+    passes: int = 2
+    entropy: float = 0.003
+    lift_weight: float = 0.5
+    """Of the auxiliary head, which learns what winning is worth"""
+    clip: float = 0.2
+    value_weight: float = 0.5
+    grad_norm: float = 1.0
+
+
+@dataclass
+class Learner:
+    """A network with its optimiser."""
+
+    net: JourneyNet
+    lesson: Lesson
+    optimiser: torch.optim.Adam
+
+    @staticmethod
+    def of(net: JourneyNet, lesson: Lesson) -> Learner:
+        """Begin to change a network."""
+        return Learner(net, lesson, torch.optim.Adam(net.parameters(), lr=lesson.learning_rate))
+
+    def follow(self, journeys: Journeys, scale: float, heat_usd: float, turn: int) -> dict[str, float]:
+        """Follow the teacher: raise the expected gain of the policy, in units of `scale` dollars, over all actions at once.
+
+        heat_usd: what a unit of entropy is worth; the policy tends to softmax(mean gain / heat). The gradient of sum over a of pi(a) gain(a) is exact; no action has to be tried to be learned about. Returns means of
+        the gain per decision, the entropy and the lift head's error, over the last pass.
+        """
+        sums = np.zeros(4)
+        for this in range(self.lesson.passes):
+            sums[:] = 0.0
+            for which, told, here in journeys.batches(self.lesson.batch_steps, (*SEEN, "gain", "lift"), turn * 100 + this):
+                weight = torch.from_numpy(journeys.weight[which]).float()[:, None] * here
+                logits, _, lift = self.net.along(told["observation"], self.net.nothing(len(which)), told["days"])
+                log_chance = torch.log_softmax(permitted(logits, told["allowed"]), dim=-1)
+                chance = log_chance.exp()
+                gained = (chance * told["gain"]).sum(-1)
+                entropy = -(chance * log_chance.clamp(min=-30.0)).sum(-1)
+                missed = nn.functional.smooth_l1_loss(lift, told["lift"] / scale, reduction="none").sum(-1)
+                each = -gained / scale - heat_usd / scale * entropy + self.lesson.lift_weight * missed
+                self._descend((each * weight).sum() / weight.sum())
+                told_sums = [float((one * weight).sum().detach()) for one in (gained, entropy, missed)]
+                sums += np.array([*told_sums, float(weight.sum())])
+        gain, entropy_mean, miss = (sums[:3] / sums[3]).tolist()
+        return {"gain_usd": gain, "entropy": entropy_mean, "lift_error": miss}
+
+    def improve(self, journeys: Journeys, turn: int) -> dict[str, float]:
+        """Proximal policy optimisation on advantages and returns of what truly came (columns `advantage`, `target`).
+
+        Source: Schulman et al. (2017). The first batch's largest |log ratio| is 0 up to rounding: it is returned.
+        """
+        names = (*SEEN, "action", "log_propensity", "advantage", "target")
+        sums, first_ratio = np.zeros(4), -1.0
+        for this in range(self.lesson.passes):
+            for which, told, here in journeys.batches(self.lesson.batch_steps, names, turn * 100 + this):
+                weight = torch.from_numpy(journeys.weight[which]).float()[:, None] * here
+                logits, value, _ = self.net.along(told["observation"], self.net.nothing(len(which)), told["days"])
+                log_chance = torch.log_softmax(permitted(logits, told["allowed"]), dim=-1)
+                taken = log_chance.gather(-1, told["action"][..., None]).squeeze(-1)
+                ratio_log = (taken - told["log_propensity"]) * here
+                if first_ratio < 0:
+                    first_ratio = float(ratio_log.abs().max())
+                surrogate = _clipped(ratio_log.exp(), told["advantage"], self.lesson.clip)
+                entropy = -(log_chance.exp() * log_chance.clamp(min=-30.0)).sum(-1)
+                off = (value - told["target"]) ** 2
+                each = -surrogate - self.lesson.entropy * entropy + self.lesson.value_weight * off
+                self._descend((each * weight).sum() / weight.sum())
+                told_sums = [float((one * weight).sum().detach()) for one in (surrogate, entropy, off)]
+                sums += np.array([*told_sums, float(weight.sum())])
+        surrogate_mean, entropy_mean, off_mean = (sums[:3] / max(sums[3], 1.0)).tolist()
+        return {"surrogate": surrogate_mean, "entropy": entropy_mean, "value_error": off_mean, "first_log_ratio": first_ratio}
+
+    def _descend(self, loss: Tensor) -> None:
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.net.parameters(), self.lesson.grad_norm)
+        self.optimiser.step()
+
+
+def _clipped(ratio: Tensor, advantage: Tensor, clip: float) -> Tensor:
+    return torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage)
