@@ -315,6 +315,21 @@ def pacing_checks(seed: int) -> list[Record]:
     return [check.as_json() for check in graded(seed=seed)]
 
 
+def room_report(name_or_path: str, sets: Sequence[str], worlds: tuple[int, int], on_step: Callable[[str], None]) -> Record:
+    """How far policies are apart in a scenario; worlds: how many to test in, and how many to tune on."""
+    from dataclasses import asdict
+
+    from gaelp_sim.analyse.room import room
+    from gaelp_sim.planning.plan import caveats
+
+    scenario = loaded_scenario(name_or_path, sets=sets)
+    rows, setting = room(scenario, *worlds, on_step)
+    return {
+        "scenario": scenario.name, "worlds": worlds[0], "validation_worlds": worlds[1], "best_rule": asdict(setting),
+        "caveats": caveats(scenario), "policies": [row.as_json() for row in rows],
+    }
+
+
 def realism_checks(db_url: str, run_ref: str) -> tuple[list[Record], list[str]]:
     """A run's figures against published and chosen bands, and what it is too small to judge."""
     from gaelp_sim.analyse import realism

@@ -213,7 +213,7 @@ def _normalise(belief: Floats, first: int, count: int, prior: Floats) -> None:
         total += belief[place]
     if total <= 1e-300:
         for place in range(count):
-            belief[first + place] = prior[place] if first == 0 else float(place == 1)
+            belief[first + place] = prior[place] if first == 0 else 1.0 if place == 1 else 0.0
         return
     for place in range(first, first + count):
         belief[place] /= total

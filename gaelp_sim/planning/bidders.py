@@ -159,6 +159,8 @@ class Believer(_Planner):
 
     def bid_knowing(self, opportunities: Opportunities, moment: Moment, known_people: Known) -> Bids:
         """The plan's bids for what users are believed to be."""
+        if moment.hour >= self.plan.asked.ad_hours:
+            return _no_bids(len(opportunities))
         beliefs = hear(self.senses, Heard.of(known_people.user, opportunities), known_people.notes)
         self._last = [(opportunities, beliefs)]
         listed = known_people.on_list & (self.plan.dynamics.lists == 2)
@@ -169,8 +171,12 @@ class Believer(_Planner):
         """Take the round's outcomes into the beliefs."""
         bids, outcomes = ended
         before, beliefs = self._last.pop() if self._last else (None, np.zeros((0, 0)))
-        if before is not opportunities:
-            beliefs = hear(self.senses, Heard.of(known_people.user, opportunities), known_people.notes)
+        if before is not opportunities:  # not heard when we bid: the days of ads are over
+            return
         answered = Answered.of(known_people.user, opportunities.channel, bids.creative, outcomes)
         note_outcomes(self.senses, answered, beliefs, known_people.notes)
 
+
+
+def _no_bids(n: int) -> Bids:
+    return Bids(np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int16), np.zeros(n, dtype=np.int16), np.ones(n))

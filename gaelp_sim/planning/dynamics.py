@@ -20,7 +20,7 @@ from gaelp_sim.planning.states import LIVE, SEGMENT, States
 from gaelp_sim.population.people import LEVELS
 from gaelp_sim.population.sessions import signal_shares
 from gaelp_sim.scenario.schema import Scenario, Variation
-from gaelp_sim.units import HOURS_PER_DAY, PER_MILLE, SECONDS_PER_HOUR
+from gaelp_sim.units import HOURS_PER_DAY, MICROS_PER_UNIT, PER_MILLE, SECONDS_PER_HOUR
 from gaelp_sim.world.model import Model
 
 
@@ -97,9 +97,9 @@ def dynamics_of(model: Model) -> Dynamics:
     total, channel = _slots(model, states)
     changes, changed = after_change(model, states)
     return Dynamics(
-        states, prices, options, lists, segments, _shares(model), signals, _fitting(model, options, signals), total, channel,
-        where_lost(model, prices.sold[signals[:-1]], states), changes, changed, _struck(model, states),
-        float(scenario.email.per_day) if scenario.email else 0.0, float(scenario.email.cost_usd) if scenario.email else 0.0,
+        states, prices, options, lists, segments, _shares(model), signals, _fitting(model, options, signals), total,
+        channel, where_lost(model, prices.sold[signals[:-1]], states), changes, changed, _struck(model, states),
+        float(scenario.email.per_day) if scenario.email else 0.0, model.email_cost_micros / MICROS_PER_UNIT,
         after_mail(model, states), 2.0 ** (-SECONDS_PER_HOUR / model.half_life_s[:LEVELS]),
     )
 

@@ -18,7 +18,8 @@ from gaelp_sim.planning.states import GOODWILL, INTENT, LIVE, RIVAL, SEGMENT, ST
 from gaelp_sim.units import MICROS_PER_UNIT, PPM
 
 Codes = NDArray[np.int16]
-_UNLIKELY = 1e-4
+LEVELS = 4 + 3 + 4 + 4
+_UNLIKELY = 3e-4
 """Parts of a belief below this are left out"""
 
 
@@ -49,62 +50,82 @@ class Round(NamedTuple):
     """The levels that bids are told in"""
 
 
-@compiled
+class _Ways(NamedTuple):
+    """The parts of `Dynamics` that offers are made of: a few arrays are handed on faster than a bundle of forty."""
+
+    lost_to: NDArray[np.int32]
+    lost_chance: Floats
+    to: NDArray[np.int32]
+    chance: Floats
+    sale_usd: Floats
+    first: Ints
+    paid: Floats
+    rank: Floats
+
+
+def _ways(at: Dynamics) -> _Ways:
+    ours, shown = at.options, at.options.shown
+    return _Ways(
+        at.lost.to, at.lost.chance, shown.to, shown.chance, shown.sale_usd, ours.first, ours.paid, ours.rank
+    )
+
+
 def known(at: Dynamics, channel: Codes, state: Ints, after: NDArray[np.float32]) -> Offer:
     """Offers for people in these states; NONE for somebody for whom nothing is worth anything."""
-    n, states, first = len(channel), len(at.slots_per_day), at.options.first
-    most = np.diff(first).max()
+    return _known(_ways(at), channel, state, after)
+
+
+def expected(at: Dynamics, whom: tuple[Codes, Bools], beliefs: Floats, after: NDArray[np.float32]) -> Offer:
+    """Offers averaged over beliefs; whom: (channel, on our list), (n,) each."""
+    return _expected(_ways(at), whom, beliefs, after)
+
+
+@compiled
+def _known(ways: _Ways, channel: Codes, state: Ints, after: NDArray[np.float32]) -> Offer:
+    n, states, most = len(channel), ways.paid.shape[1], np.diff(ways.first).max()
     lift, paid, clicks = np.zeros((n, most)), np.zeros((n, most)), np.zeros((n, most))
     for i in range(n):
-        if state[i] >= 0:
-            _add(at, (channel[i], state[i], states), (1.0, 1.0), after, (lift[i], paid[i], clicks[i]))
+        first = ways.first[channel[i]]
+        if state[i] < 0:
+            continue
+        without = led(ways.lost_to, ways.lost_chance, channel[i] * states + state[i], after)
+        for place in range(ways.first[channel[i] + 1] - first):
+            row = (first + place) * states + state[i]
+            lift[i, place] = ways.sale_usd[row] + led(ways.to, ways.chance, row, after) - without
+            paid[i, place] = ways.paid[first + place, state[i]]
+            clicks[i, place] = paid[i, place] * ways.rank[first + place, state[i]]
     return Offer(lift, paid, clicks)
 
 
 @compiled
-def _add(
-    at: Dynamics, where: tuple[int, int, int], weight: tuple[float, float], after: NDArray[np.float32],
-    sums: tuple[Floats, Floats, Floats],
-) -> None:
-    """Add a state's part to an offer; where: (channel, state, states); weight: of (paying, lift)."""
-    channel, state, states = where
-    lost, shown, first = at.lost, at.options.shown, at.options.first[channel]
-    without = led(lost.to, lost.chance, channel * states + state, after)
-    for place in range(at.options.first[channel + 1] - first):
-        row = (first + place) * states + state
-        if weight[1] > 0.0:
-            sums[0][place] += weight[1] * (shown.sale_usd[row] + led(shown.to, shown.chance, row, after) - without)
-        paid = at.options.paid[first + place, state]
-        sums[1][place] += weight[0] * paid
-        sums[2][place] += weight[0] * paid * at.options.rank[first + place, state]
-
-
-@compiled
-def expected(
-    at: Dynamics, whom: tuple[Codes, Bools], beliefs: Floats, after: NDArray[np.float32]
-) -> Offer:
-    """Offers averaged over beliefs; whom: (channel, on our list), (n,) each."""
+def _expected(ways: _Ways, whom: tuple[Codes, Bools], beliefs: Floats, after: NDArray[np.float32]) -> Offer:
     channel, listed = whom
-    n, states, first = len(channel), len(at.slots_per_day), at.options.first
-    most, cells = np.diff(first).max(), at.segments * STAGES
+    n, states, most, cells = len(channel), ways.paid.shape[1], np.diff(ways.first).max(), beliefs.shape[1] - LEVELS - 2
     lift, paid, clicks = np.zeros((n, most)), np.zeros((n, most)), np.zeros((n, most))
     likely, steps = np.empty(4 * 3 * 4 * 4), np.empty(4 * 3 * 4 * 4, dtype=np.int64)
+    lost_to, lost_chance, to, chance, sale = ways.lost_to, ways.lost_chance, ways.to, ways.chance, ways.sale_usd
+    pays, rank = ways.paid, ways.rank
     for i in range(n):
-        if first[channel[i]] == first[channel[i] + 1]:
-            continue
-        count = _levels(beliefs[i], cells, likely, steps)
-        sums = (lift[i], paid[i], clicks[i])
-        for cell in range(cells):
-            chance = beliefs[i, cell]
-            if chance < _UNLIKELY:
-                continue
-            segment, stage = cell // STAGES, cell % STAGES
-            group = int(listed[i]) * at.segments + segment
+        c = channel[i]
+        first, options = ways.first[c], ways.first[c + 1] - ways.first[c]
+        count = _levels(beliefs[i], cells, likely, steps) if options > 0 else 0
+        for cell in range(cells if options > 0 else 0):
+            stage = cell % STAGES
+            group = int(listed[i]) * (cells // STAGES) + cell // STAGES
             base = group * SEGMENT + min(stage, INTENT) * STAGE
             for k in range(count):
-                part = chance * likely[k]
-                if part >= _UNLIKELY * 0.1:
-                    _add(at, (channel[i], base + steps[k], states), (part, part if stage < LIVE else 0.0), after, sums)
+                part, state = beliefs[i, cell] * likely[k], base + steps[k]
+                if part < _UNLIKELY:
+                    continue
+                for place in range(options):
+                    paid[i, place] += part * pays[first + place, state]
+                    clicks[i, place] += part * pays[first + place, state] * rank[first + place, state]
+                if stage == LIVE:  # has decided: an ad costs, and brings nothing
+                    continue
+                without = led(lost_to, lost_chance, c * states + state, after)
+                for place in range(options):
+                    row = (first + place) * states + state
+                    lift[i, place] += part * (sale[row] + led(to, chance, row, after) - without)
     return Offer(lift, paid, clicks)
 
 

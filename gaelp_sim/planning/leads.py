@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gaelp_sim.events import NONE, Floats
+from gaelp_sim.events import NONE, Column, Floats, Ints
 from gaelp_sim.planning.states import GOODWILL, INTENT, LIVE, OFFER, RIVAL, SEGMENT, STAGE, TEACH, States
 from gaelp_sim.population.kinds import Move
 from gaelp_sim.response.touch import FATIGUE_MAX, GOODWILL_MAX, RIVAL_GOODWILL_MAX
@@ -29,18 +29,16 @@ class Lead(NamedTuple):
     """(rows,): mean value of our sales"""
 
     @staticmethod
-    def of(terms: list[tuple[NDArray[np.int64], Floats]], sale_usd: Floats) -> Lead:
+    def of(terms: list[tuple[Ints, Floats]], sale_usd: Floats) -> Lead:
         """Put terms together, one of each next state; terms: (next state, chance), (states,) columns."""
         to = np.stack([next_one for next_one, _ in terms], axis=1)
         chance = np.stack(np.broadcast_arrays(*(part for _, part in terms)), axis=1).astype(np.float64)
-        order = np.argsort(np.where(chance > 0, to, 2**31 - 1), axis=1, kind="stable")
-        to, chance = (np.take_along_axis(part, order, axis=1) for part in (to, chance))
+        to, chance = _ordered(to, chance, np.where(chance > 0, to, 2**31 - 1))
         for term in range(to.shape[1] - 1, 0, -1):  # equal ones stand side by side: the later is added to the earlier
             same = (to[:, term] == to[:, term - 1]) & (chance[:, term] > 0)
             chance[same, term - 1] += chance[same, term]
             chance[same, term] = 0.0
-        order = np.argsort(chance <= 0, axis=1, kind="stable")
-        to, chance = (np.take_along_axis(part, order, axis=1) for part in (to, chance))
+        to, chance = _ordered(to, chance, chance <= 0)
         used = max(int((chance > 0).sum(axis=1).max()), 1)
         to = np.where(chance > 0, to, 0)[:, :used]
         return Lead(np.ascontiguousarray(to, dtype=np.int32), np.ascontiguousarray(chance[:, :used]), sale_usd.copy())
@@ -55,6 +53,12 @@ class Lead(NamedTuple):
             np.concatenate([np.pad(lead.chance, pad) for lead, pad in zip(leads, fill, strict=True)]),
             np.concatenate([lead.sale_usd for lead in leads]),
         )
+
+
+def _ordered(to: Ints, chance: Floats, key: Column) -> tuple[Ints, Floats]:
+    """Terms of each row in ascending order of a key."""
+    order = np.argsort(key, axis=1, kind="stable")
+    return np.take_along_axis(to, order, axis=1), np.take_along_axis(chance, order, axis=1)
 
 
 def where_lost(model: Model, sold: Floats, states: States) -> Lead:
@@ -146,7 +150,7 @@ def after_mail(model: Model, states: States) -> Lead:
     return Lead.of(terms, np.zeros(len(here)))
 
 
-def _up(states_from: NDArray[np.int64], states: States) -> NDArray[np.int64]:
+def _up(states_from: Ints, states: States) -> Ints:
     return states_from + STAGE * (states.stage < INTENT)
 
 

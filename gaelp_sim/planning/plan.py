@@ -106,3 +106,35 @@ def budget_usd(scenario: Scenario) -> float:
         for account in accounts_of(scenario) if account.advertiser == US and account.channel < 0
     ]
     return min(limits, default=float("inf")) / scenario.population.people
+
+
+def caveats(scenario: Scenario) -> list[str]:
+    """Why the clairvoyant's value is not exactly the best possible in a scenario; empty where it is.
+
+    A world's market noise is not among them: prices are planned at their mean level, which costs next to nothing.
+    """
+    spread, us = scenario.variation, scenario.us
+    moving = (spread.day_noise_sd, spread.price_drift_sd_per_day, spread.volume_drift_sd_per_day, spread.rival_value_sd)
+    reasons = {
+        "rivals learn": scenario.rivals_learn,
+        "rivals have budgets, which plans take to last": _any_budget(scenario),
+        "worlds' prices, volumes or seasons stray": any(moving) or spread.season_shift_days_max > 0,
+        "worlds draw their rivals' strategies": bool(spread.rival_strategies),
+        "channels have several slots, and plans see the top one": any(c.slots > 1 for c in scenario.channels),
+        "a reserve where quality ranks counts as for quality 1": _ranked_reserve(scenario),
+        "people may have several opportunities an hour": scenario.population.opportunities_per_hour_max > 1,
+        "a frequency cap keeps us out": us.frequency_cap is not None,
+        "a budget binds by the day, and plans price it in on average": np.isfinite(budget_usd(scenario)),
+        "creatives are refreshed": any(creative.refresh_days for creative in scenario.creatives),
+        "an outside user model decides clicks": scenario.population.user_model is not None,
+        "parameters are intervals": bool(scenario.intervals),
+    }
+    return [reason for reason, holds in reasons.items() if holds]
+
+
+def _any_budget(scenario: Scenario) -> bool:
+    return any(rival.budget_usd_day or rival.budget_usd_month for rival in scenario.rivals)
+
+
+def _ranked_reserve(scenario: Scenario) -> bool:
+    return any(channel.quality_ranked and channel.reserve_usd for channel in scenario.channels)

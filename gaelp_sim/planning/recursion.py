@@ -9,7 +9,7 @@ Source: notes on the economy, section 4.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,14 +82,14 @@ def worked_back(at: Dynamics, calendar: Calendar, asked: Asked) -> Worth:
 
 
 @inlined
-def led(to: NDArray[np.int32], chance: Floats, row: int, worth: Floats) -> float:
+def led(to: NDArray[np.int32], chance: Floats, row: int, worth: NDArray[np.floating[Any]]) -> float:
     """Mean worth of where a row of a lead leads, sales left out."""
     mean = 0.0
     for term in range(to.shape[1]):
         if chance[row, term] == 0.0:
             break
         mean += chance[row, term] * worth[to[row, term]]
-    return mean
+    return float(mean)
 
 
 @compiled

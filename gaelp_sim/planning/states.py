@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gaelp_sim.compiled import inlined
 from gaelp_sim.events import Ints
 from gaelp_sim.response.touch import FATIGUE_MAX, GOODWILL_MAX, RIVAL_GOODWILL_MAX
 
@@ -47,7 +46,6 @@ class States(NamedTuple):
         return States(*(column.ravel() for column in np.indices(sizes)))
 
 
-@inlined
-def number_of(group: int, stage: int, goodwill: int, rival_goodwill: int) -> int:
-    """Number of the state of a person tired of nothing; group: listed x segments + segment."""
+def number_of(group: Ints, stage: Ints, goodwill: Ints, rival_goodwill: Ints) -> Ints:
+    """Numbers of the states of people tired of nothing; group: listed x segments + segment."""
     return group * SEGMENT + stage * STAGE + goodwill * GOODWILL + rival_goodwill * RIVAL
