@@ -19,7 +19,7 @@ from gaelp_sim.market.bidder import Bidder, Moment, checked_bids
 from gaelp_sim.market.budgets import Spent
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import PPM
-from gaelp_sim.world.policies import outsider_named
+from gaelp_sim.world.policies import named_from_outside, outsider_named
 
 Experience = dict[int, Ints]
 """What learners have observed, by bidder code: (units or worlds, ...) integers."""
@@ -39,7 +39,7 @@ def makers(scenario: Scenario, policy: str, bidders: Sequence[tuple[str, str]]) 
         if 1 + names.index(name) in found:
             raise UsageError(f"--bidder {name}={ref}: {name} has a bidder already; name each rival once")
         found[1 + names.index(name)] = _maker(ref, f"--bidder {name}={ref}", scenario)
-    if ":" in policy:
+    if named_from_outside(policy):
         made = _maker(policy, f"--policy {policy}", scenario)
         if learns(made()):
             found[US] = made

@@ -36,6 +36,11 @@ PLANNERS = {
 worlds, so they stand on a floor above and are loaded by name."""
 
 
+CHECKPOINT = "checkpoint:"
+"""A policy that was learned is named by this and its folder; it is loaded by name, as only the room of learning may load torch."""
+_LEARNED = "gaelp_sim.learn.checkpoints:learned_policy"
+
+
 def policy_named(name: str, scenario: Scenario) -> Bidder:
     """The bidder that acts for us under a policy's name.
 
@@ -46,12 +51,29 @@ def policy_named(name: str, scenario: Scenario) -> Bidder:
     if name in PLANNERS:
         module, _, maker = PLANNERS[name].partition(":")
         return cast(Bidder, getattr(importlib.import_module(module), maker)(scenario))
+    if name.startswith(CHECKPOINT):
+        return _learned(name, scenario)
     if ":" in name:
         return outsider_named(name, f"--policy {name}", scenario)
     known = sorted([*_REGISTRY, *PLANNERS])
     near = get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}."
-    raise UsageError(f"--policy {name}: no such policy; {hint} Your own is named module:Class.")
+    raise UsageError(f"--policy {name}: no such policy; {hint} Your own is named module:Class, a learned one "
+                     f"{CHECKPOINT}FOLDER.")
+
+
+def _learned(name: str, scenario: Scenario) -> Bidder:
+    module, _, maker = _LEARNED.partition(":")
+    try:
+        made = getattr(importlib.import_module(module), maker)
+    except ImportError:
+        raise UsageError(f"--policy {name}: learned policies need torch; next: pip install 'gaelp-sim[learn]'") from None
+    return cast(Bidder, made(scenario, name))
+
+
+def named_from_outside(name: str) -> bool:
+    """Whether a policy's name is that of somebody's own class."""
+    return ":" in name and not name.startswith(CHECKPOINT)
 
 
 def from_outside(bidder: Bidder) -> bool:

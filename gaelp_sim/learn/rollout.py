@@ -1,0 +1,102 @@
+"""Worlds lived through to learn from: stacked side by side in one pass, with everything that a lesson needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaelp_sim.events import US, Column, Ints
+from gaelp_sim.learn.journeys import Kept
+from gaelp_sim.learn.network import JourneyNet
+from gaelp_sim.learn.policy import LearnedPolicy
+from gaelp_sim.learn.teaching import Teacher
+from gaelp_sim.observe.memory import SLOTS
+from gaelp_sim.population.people import People
+from gaelp_sim.planning.bidders import Clairvoyant, clairvoyant
+from gaelp_sim.scenario.schema import Scenario
+from gaelp_sim.units import HOURS_PER_DAY, MICROS_PER_UNIT
+from gaelp_sim.world.shard import Shard, Task
+from gaelp_sim.world.stack import Place
+
+
+@dataclass(frozen=True)
+class Classroom:
+    """Where a policy learns: worlds of a scenario made small, and one who knows what every action was worth."""
+
+    scenario: Scenario
+    oracle: Clairvoyant
+
+    @staticmethod
+    def of(scenario: Scenario, people: int, worlds: int) -> Classroom:
+        """Worlds of so many people; users are people, and budgets are in proportion to them.
+
+        Users are known perfectly here: a memory that is merged halfway would be learned from as if it had always been one.
+        """
+        share = people / scenario.population.people
+        budget = scenario.us.budget
+        scaled = budget.model_copy(update={
+            name: None if value is None else value * share
+            for name, value in (("usd_day", budget.usd_day), ("usd_month", budget.usd_month))
+        })
+        small = scenario.model_copy(update={
+            "worlds": worlds, "log": "wins",
+            "population": scenario.population.model_copy(update={"people": people}),
+            "identity": scenario.identity.model_copy(update={"mode": "perfect"}),
+            "us": scenario.us.model_copy(update={"budget": scaled}),
+        })
+        return Classroom(small, clairvoyant(small))
+
+
+@dataclass(frozen=True)
+class Lived:
+    """What came of an epoch's worlds."""
+
+    kept: Kept
+    """Decisions, in the order of deciding: `teaching.KEPT` and more"""
+    sales: Kept
+    """`user` and `second` of each sale of ours"""
+    figures: dict[str, float]
+    """Sums over the worlds per 10,000 people"""
+
+
+def live(room: Classroom, net: JourneyNet, seed: int, *, floor: float, teach: bool = True) -> Lived:
+    """Live through a scenario's days in all of its worlds under the network's policy."""
+    policy = LearnedPolicy.of(room.scenario, net, floor=floor)
+    seat = Teacher(policy, room.oracle)
+    place = Place(range(room.scenario.worlds), range(1))
+    shard = Shard(Task(room.scenario, seed, "rule", place, 0, None), us=seat)
+    users, seconds = [], []
+    for day in range(1, room.scenario.days + 1):
+        tables = shard.advance(day * HOURS_PER_DAY)
+        if "conversion" in tables:
+            sold = tables["conversion"]
+            ours = np.flatnonzero(sold["advertiser"] == US)
+            users.append(_rows(shard.stack.people, sold["world_id"][ours], sold["person_id"][ours]) * SLOTS)
+            seconds.append(sold["decided_s"][ours] - shard.model.start_s)
+    kept = seat.taken()
+    kept["allowed"] = policy.actions.allowed[kept["channel"]]
+    kept["log_propensity"] = np.log(kept["propensity"]).astype(np.float32)
+    sales = {
+        "user": np.concatenate(users) if users else np.zeros(0, dtype=np.int64),
+        "second": np.concatenate(seconds) if seconds else np.zeros(0, dtype=np.int64),
+    }
+    return Lived(kept, sales, _figures(room, kept, len(sales["user"])))
+
+
+def _rows(people: People, world: Column, person: Column) -> Ints:
+    """Rows of people, who are named by world and number."""
+    key = people.world.astype(np.int64) << 32 | people.person
+    order = np.argsort(key)
+    return order[np.searchsorted(key[order], world.astype(np.int64) << 32 | person)]
+
+
+def _figures(room: Classroom, kept: Kept, sales: int) -> dict[str, float]:
+    per = 10_000 / (room.scenario.worlds * room.scenario.population.people)
+    spend = float(kept["charge_micros"].sum()) / MICROS_PER_UNIT * per
+    return {
+        "decisions": float(len(kept["user"])), "spend_usd": spend, "sales": sales * per,
+        "profit_usd": sales * per * float(room.scenario.economics.ltv_usd) - spend,
+        "win_rate": float(kept["won"].mean()), "best_gain_usd": float(kept["gain"].max(axis=1).mean()),
+        "taken_gain_usd": float(kept["gain"][np.arange(len(kept["user"])), kept["action"]].mean()),
+    }
