@@ -331,11 +331,12 @@ def room_report(name_or_path: str, sets: Sequence[str], worlds: tuple[int, int],
 
 
 def realism_checks(db_url: str, run_ref: str) -> tuple[list[Record], list[str]]:
-    """A run's figures against published and chosen bands, and what it is too small to judge."""
+    """A run's figures against published and chosen bands, its scenario's economy, and what can't be judged."""
     from gaelp_sim.analyse import realism
+    from gaelp_sim.analyse.economy import judged_economy
 
-    found = realism.check_run(db_url, run_ref)
-    return [check.as_json() for check in found.checks], found.left_out
+    found, economy = realism.check_run(db_url, run_ref), judged_economy(stored_scenario(db_url, run_ref))
+    return [check.as_json() for check in found.checks + economy.checks], found.left_out + economy.left_out
 
 
 def beside_data(db_url: str, run_ref: str, folder: Path) -> tuple[list[Record], list[str]]:

@@ -51,7 +51,11 @@ class RunOptions:
     "--with", "fragments", multiple=True, metavar="FILE",
     help="Write a fragment (as gaelp calibrate makes) over the scenario; may be repeated.",
 )
-@click.option("--policy", metavar="P", help="How we bid: rule, silent, or your own module:Class.  [default: rule]")
+@click.option(
+    "--policy", metavar="P",
+    help="How we bid: rule, silent, your own module:Class; or, to compare with, an oracle: one_step_lift, "
+    "observable_planner, clairvoyant.  [default: rule]",
+)
 @click.option(
     "--rivals", type=click.Choice(["frozen", "learning"]),
     help="Whether rivals learn while they bid.  [default: the scenario's]",

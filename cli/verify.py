@@ -157,8 +157,9 @@ def _room_cells(row: dict[str, Any]) -> list[Any]:
 def realism(ctx: click.Context, settings: Settings, /, run: str, *, samples: Path | None) -> None:
     """Compare a run with published figures, band by band.
 
-    A figure passes where its 95 % interval meets its band; what a run has too few observations for is left out. Ends with
-    exit code 1 where a figure lies outside its band.
+    A figure passes where its 95 % interval meets its band; what a run has too few observations for is left out. The last
+    rows are the scenario's economy, worked out exactly; outside of its bands the scenario is degenerate: there is little to
+    learn in it. Ends with exit code 1 where a figure lies outside its band.
 
     With --samples: curves of the day and week, click rate of a feed, touches per sale, and sessions that sell, real ones
     with 95 % intervals beside the run's. Nothing fails there: markets differ.
