@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,14 +67,16 @@ class Manifest:
         )
 
 
-def save_checkpoint(folder: Path, net: JourneyNet, manifest: Manifest) -> Manifest:
-    """Write a checkpoint; a folder of that name gives way only once the new one is whole."""
+def save_checkpoint(folder: Path, net: JourneyNet, manifest: Manifest, extra: Mapping[str, bytes] | None = None) -> Manifest:
+    """Write a checkpoint, and extra files beside it; a folder of that name gives way only once the new one is whole."""
     weights = save({name: tensor.contiguous() for name, tensor in net.state_dict().items()})
     told = Manifest(**{**asdict(manifest), "weights_sha256": hashlib.sha256(weights).hexdigest()})
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         (aside / WEIGHTS).write_bytes(weights)
+        for name, content in (extra or {}).items():
+            (aside / name).write_bytes(content)
         (aside / MANIFEST).write_text(json.dumps(asdict(told), indent=1) + "\n", encoding="utf-8")
         aside.chmod(0o755)
         old = folder.with_name(f".{folder.name}.old")

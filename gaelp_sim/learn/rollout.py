@@ -12,8 +12,8 @@ from gaelp_sim.learn.network import JourneyNet
 from gaelp_sim.learn.policy import LearnedPolicy
 from gaelp_sim.learn.teaching import Teacher
 from gaelp_sim.observe.memory import SLOTS
-from gaelp_sim.population.people import People
 from gaelp_sim.planning.bidders import Clairvoyant, clairvoyant
+from gaelp_sim.population.people import People
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import HOURS_PER_DAY, MICROS_PER_UNIT
 from gaelp_sim.world.shard import Shard, Task

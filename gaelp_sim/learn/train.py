@@ -31,7 +31,11 @@ from gaelp_sim.scenario.schema import Scenario
 
 OPTIMISER = "optimiser.safetensors"
 SCALE_USD = 0.1
-"""Gains and advantages are learned in units of so many dollars."""
+"""Gains are learned in units of so many dollars."""
+VALUE_USD = 20.0
+"""The critic's unit."""
+FLOOR = 0.02
+"""Share of decisions that are taken at random while learning."""
 TRAIN_SEEDS, VALIDATION_SEEDS = 1_000_000, 2_000_000
 """Seeds of training and of validation begin there; those of `evaluate` lie elsewhere."""
 OnEpoch = Callable[[dict[str, Any]], None]
@@ -84,7 +88,7 @@ class Training:
         actions = Actions.of(scenario)
         torch.manual_seed(plan.seed)
         net = JourneyNet(Shape(actions.count, actions.creatives))
-        training = Training(room, plan, folder, Learner.of(net, plan.lesson))
+        training = Training(room, plan, folder, Learner.of(net, plan.lesson, FLOOR))
         if (folder / "last" / MANIFEST).exists():
             training._take_up()
         return training
@@ -110,7 +114,7 @@ class Training:
         progress = number / max(plan.epochs - 1, 1)
         for group in self.learner.optimiser.param_groups:
             group["lr"] = plan.lesson.learning_rate * (1.0 - 0.95 * progress)
-        lived = live(self.room, self.learner.net.eval(), TRAIN_SEEDS + plan.seed * 10_000 + number, floor=0.02)
+        lived = live(self.room, self.learner.net.eval(), TRAIN_SEEDS + plan.seed * 10_000 + number, floor=FLOOR)
         journeys = self._sampled(lived, number)
         self.learner.net.train()
         if progress < plan.taught_share:
@@ -134,11 +138,11 @@ class Training:
         columns = journeys.columns
         reward = rewards_usd(columns, lived.sales, float(self.room.scenario.economics.ltv_usd))
         ended = np.isin(columns["user"][journeys.begins[1:] - 1], lived.sales["user"])
-        value = columns["value"].astype(np.float64) * SCALE_USD
+        value = columns["value"].astype(np.float64) * VALUE_USD
         rule = (self.plan.discount_per_day, self.plan.trace)
         advantage, target = advantages(reward, value, columns["days"].astype(np.float64), journeys.begins, ended, rule)
-        columns["advantage"] = (advantage / SCALE_USD).astype(np.float32)
-        columns["target"] = (target / SCALE_USD).astype(np.float32)
+        columns["advantage"] = ((advantage - advantage.mean()) / max(advantage.std(), 1e-9)).astype(np.float32)
+        columns["target"] = (target / VALUE_USD).astype(np.float32)
         return journeys
 
     def _validate(self) -> dict[str, Any]:
@@ -146,7 +150,7 @@ class Training:
         room = self.room if self.plan.validation_worlds == self.room.scenario.worlds else Classroom(
             self.room.scenario.model_copy(update={"worlds": self.plan.validation_worlds}), self.room.oracle
         )
-        figures = live(room, self.learner.net.eval(), VALIDATION_SEEDS + self.plan.seed, floor=0.02).figures
+        figures = live(room, self.learner.net.eval(), VALIDATION_SEEDS + self.plan.seed, floor=FLOOR).figures
         told = {f"validation_{name}": value for name, value in figures.items()}
         # What a decision gains on average has far less luck in it than the sales that came.
         score = figures["taken_gain_usd"]
@@ -161,10 +165,8 @@ class Training:
         told = {"plan": asdict(self.plan) | {"budget_s": None}, "best": self.best if np.isfinite(self.best) else None,
                 "unchanged": self.unchanged}
         manifest = Manifest.of(self.learner.net, self.room.scenario, self.epoch, numbers, **told)
-        folder = self.folder / name
-        save_checkpoint(folder, self.learner.net, manifest)
-        if name == "last":
-            (folder / OPTIMISER).write_bytes(save(self._optimiser_state()))
+        extra = {OPTIMISER: save(self._optimiser_state())} if name == "last" else {}
+        save_checkpoint(self.folder / name, self.learner.net, manifest, extra)
 
     def _optimiser_state(self) -> dict[str, torch.Tensor]:
         found = {}

@@ -36,11 +36,13 @@ class Learner:
     net: JourneyNet
     lesson: Lesson
     optimiser: torch.optim.Adam
+    floor: float = 0.0
+    """Share of decisions that were taken at random"""
 
     @staticmethod
-    def of(net: JourneyNet, lesson: Lesson) -> Learner:
+    def of(net: JourneyNet, lesson: Lesson, floor: float = 0.0) -> Learner:
         """Begin to change a network."""
-        return Learner(net, lesson, torch.optim.Adam(net.parameters(), lr=lesson.learning_rate))
+        return Learner(net, lesson, torch.optim.Adam(net.parameters(), lr=lesson.learning_rate), floor)
 
     def follow(self, journeys: Journeys, scale: float, heat_usd: float, turn: int) -> dict[str, float]:
         """Follow the teacher: raise the expected gain of the policy, in units of `scale` dollars, over all actions at once.
@@ -78,10 +80,10 @@ class Learner:
                 weight = torch.from_numpy(journeys.weight[which]).float()[:, None] * here
                 logits, value, _ = self.net.along(told["observation"], self.net.nothing(len(which)), told["days"])
                 log_chance = torch.log_softmax(permitted(logits, told["allowed"]), dim=-1)
-                taken = log_chance.gather(-1, told["action"][..., None]).squeeze(-1)
+                taken = self._mixed(log_chance, told["allowed"], told["action"])
                 ratio_log = (taken - told["log_propensity"]) * here
                 if first_ratio < 0:
-                    first_ratio = float(ratio_log.abs().max())
+                    first_ratio = float(ratio_log.detach().abs().max())
                 surrogate = _clipped(ratio_log.exp(), told["advantage"], self.lesson.clip)
                 entropy = -(log_chance.exp() * log_chance.clamp(min=-30.0)).sum(-1)
                 off = (value - told["target"]) ** 2
@@ -91,6 +93,11 @@ class Learner:
                 sums += np.array([*told_sums, float(weight.sum())])
         surrogate_mean, entropy_mean, off_mean = (sums[:3] / max(sums[3], 1.0)).tolist()
         return {"surrogate": surrogate_mean, "entropy": entropy_mean, "value_error": off_mean, "first_log_ratio": first_ratio}
+
+    def _mixed(self, log_chance: Tensor, allowed: Tensor, action: Tensor) -> Tensor:
+        """Logarithm of the probability with which an action was taken: the policy's, mixed with the floor of the uniform."""
+        chance = log_chance.gather(-1, action[..., None]).squeeze(-1).exp()
+        return torch.log((1.0 - self.floor) * chance + self.floor / allowed.sum(-1).clamp(min=1))
 
     def _descend(self, loss: Tensor) -> None:
         self.optimiser.zero_grad()

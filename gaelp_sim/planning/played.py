@@ -9,6 +9,7 @@ import numpy as np
 
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import Floats
+from gaelp_sim.market.bidder import Bidder
 from gaelp_sim.planning.plan import RUN_OUT_DAYS
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import HOURS_PER_DAY, MICROS_PER_UNIT
@@ -36,8 +37,10 @@ class Played:
         return self.sales * self.ltv_usd - self.spend_usd
 
 
-def played(scenario: Scenario, policy: str, worlds: range, on_hours: OnHours = lambda hours: None) -> Played:
-    """Play worlds of a scenario under a policy, then its run-out in which we advertise no more.
+def played(
+    scenario: Scenario, policy: str | Bidder, worlds: range, on_hours: OnHours = lambda hours: None
+) -> Played:
+    """Play worlds of a scenario under a policy, named or made, then its run-out in which we advertise no more.
 
     Raises UsageError for linked users (people who share a user can't be told apart) and for worlds with own parameters.
     """
@@ -54,8 +57,9 @@ def _batches(scenario: Scenario, worlds: range) -> Iterator[range]:
         yield range(first, min(first + step, worlds.stop))
 
 
-def _played(scenario: Scenario, policy: str, worlds: range, on_hours: OnHours) -> Played:
-    shard = worlds_of(Task(scenario, scenario.seed, policy, Place(worlds, range(scenario.cells)), 0, None))
+def _played(scenario: Scenario, policy: str | Bidder, worlds: range, on_hours: OnHours) -> Played:
+    name, us = (policy, None) if isinstance(policy, str) else ("rule", policy)
+    shard = worlds_of(Task(scenario, scenario.seed, name, Place(worlds, range(scenario.cells)), 0, None), us)
     ads = scenario.days * HOURS_PER_DAY
     nobody = Copies(np.zeros(0, dtype=np.int64), Withheld.nothing(0, shard.model.channels))
     span = Span(ads + RUN_OUT_DAYS * HOURS_PER_DAY, ads)

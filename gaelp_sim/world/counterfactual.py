@@ -10,6 +10,7 @@ import numpy as np
 
 from gaelp_sim.errors import GaelpError, UsageError
 from gaelp_sim.events import US, Ints
+from gaelp_sim.market.bidder import Bidder
 from gaelp_sim.market.budgets import UNLIMITED
 from gaelp_sim.observe.memory import Memory
 from gaelp_sim.population.people import People
@@ -86,8 +87,8 @@ class _Following:
         """What copies bring about changes no market."""
 
 
-def worlds_of(task: Task) -> Shard:
-    """The worlds of a task as they are born, logging as little as they can.
+def worlds_of(task: Task, us: Bidder | None = None) -> Shard:
+    """The worlds of a task as they are born, logging as little as they can; us: bids for us in place of the task's policy.
 
     Raises UsageError for what can't be lived through beside copies: linked users, a continued run, a bidder that can't be
     asked twice.
@@ -98,7 +99,7 @@ def worlds_of(task: Task) -> Shard:
         )
     if task.state is not None or task.start_hour:
         raise UsageError("a continued run begins in the middle of people's lives: ask its root run")
-    shard = Shard(replace(task, scenario=task.scenario.model_copy(update={"log": "wins"})))
+    shard = Shard(replace(task, scenario=task.scenario.model_copy(update={"log": "wins"})), us=us)
     if not all(additive(make()) for make in shard.model.outsiders.values()):
         raise UsageError("a bidder that keeps what it learns to itself can't be asked twice: withhold from another policy")
     return shard
