@@ -1,0 +1,144 @@
+"""Lessons: expected gains against brute force, journeys and returns by hand, samples unbiased, training that learns and resumes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gaelp_sim.draws import Draws
+from gaelp_sim.errors import UsageError
+from gaelp_sim.learn.journeys import Journeys, sampled
+from gaelp_sim.learn.returns import advantages, rewards_usd
+from gaelp_sim.scenario.loading import load_scenario
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+from gaelp_sim.learn.actions import LEVELS, Actions  # noqa: E402 - only where torch is there
+from gaelp_sim.learn.checkpoints import load_checkpoint  # noqa: E402
+from gaelp_sim.learn.network import JourneyNet, Shape  # noqa: E402
+from gaelp_sim.learn.rollout import Classroom, live  # noqa: E402
+from gaelp_sim.learn.teaching import gains  # noqa: E402
+from gaelp_sim.learn.train import Plan, Training  # noqa: E402
+from gaelp_sim.learn.update import Lesson  # noqa: E402
+from gaelp_sim.planning.expecting import known  # noqa: E402
+
+TINY = Plan(epochs=4, worlds=3, people=200, validate_every=2, validation_worlds=2, taught_share=0.5,
+            lesson=Lesson(learning_rate=2e-3, lift_weight=0.02, batch_steps=512))
+
+
+@pytest.fixture(scope="module")
+def room() -> Classroom:
+    return Classroom.of(load_scenario("short"), 300, 2)
+
+
+def test_gains_are_what_bids_earn_on_average(room: Classroom) -> None:
+    """For one state and signal: lift where the bid beats a drawn price, less that price, averaged over many draws."""
+    plan, actions = room.oracle.plan, Actions.of(room.scenario)
+    dynamics = plan.dynamics
+    channel, signal, factor = np.array([0], dtype=np.int16), np.array([1], dtype=np.int16), 1.1
+    offer = known(dynamics, channel, np.array([777]), plan.worth.after[30])
+    found = gains(dynamics, (channel, signal), offer, (1.0, factor), LEVELS, actions.count)[0]
+    market = dynamics.prices.market_usd[1]
+    below = dynamics.prices.below[1]
+    grid = 2.0 ** (np.arange(len(below)) / 64 - 10)
+    rng = np.random.default_rng(1)
+    price = np.interp(rng.random(400_000), below, grid) * market * factor
+    for place in range(dynamics.options.first[0], dynamics.options.first[1]):
+        creative, option = int(dynamics.options.creative[place]), place - dynamics.options.first[0]
+        lift, paid, clicks = (float(column[0, option]) for column in offer)
+        for level in (1, 7, 12):
+            wins = LEVELS[level] * market * clicks / paid > price
+            brute = lift * wins.mean() - paid * (price * wins).mean()
+            assert found[int(actions.number(np.array([level]), np.array([creative]))[0])] == pytest.approx(brute, abs=0.004 * lift + 1e-4)
+
+
+def test_rewards_go_to_the_last_decision_before_the_sale() -> None:
+    kept = {"user": np.array([1, 1, 2, 2]), "second": np.array([10, 50, 20, 90]),
+            "charge_micros": np.array([1_000_000, 0, 500_000, 0])}
+    sales = {"user": np.array([1, 2, 2, 3]), "second": np.array([60, 30, 5, 40])}
+    assert rewards_usd(kept, sales, 180.0).tolist() == [-1.0, 180.0, 179.5, 0.0]
+
+
+def test_advantages_by_hand() -> None:
+    """Two steps two days apart that end in a purchase, and one cut off by the end of time."""
+    reward, value = np.array([1.0, 2.0, 3.0]), np.array([0.5, 0.25, 4.0])
+    advantage, target = advantages(
+        reward, value, np.array([0.0, 2.0, 0.0]), np.array([0, 2, 3]), np.array([True, False]), (0.9, 0.5)
+    )
+    second = 2.0 - 0.25
+    first = 1.0 + 0.81 * 0.25 - 0.5 + 0.81 * 0.5 * second
+    assert advantage == pytest.approx([first, second, 3.0 + 4.0 - 4.0])
+    assert target == pytest.approx(advantage + value)
+
+
+def test_returns_telescope() -> None:
+    """With lambda 1 and no discount the advantage is all that came less what was expected."""
+    rng = np.random.default_rng(1)
+    reward, value = rng.normal(size=9), rng.normal(size=9)
+    advantage, _ = advantages(reward, value, np.ones(9), np.array([0, 4, 9]), np.array([True, True]), (1.0, 1.0))
+    assert advantage[0] == pytest.approx(reward[:4].sum() - value[0])
+    assert advantage[4] == pytest.approx(reward[4:].sum() - value[4])
+
+
+def test_samples_are_unbiased_and_whole() -> None:
+    """Users are kept whole, some segments more often; sums weighted by one over the chance come out."""
+    rng = np.random.default_rng(2)
+    user = np.repeat(np.arange(4_000), 3)
+    kept = {"user": user, "segment": (user % 2).astype(np.int8), "gain": rng.random(len(user))}
+    taken, weight = sampled(kept, np.array([0.2, 0.8]), Draws(1), 0)
+    _, counts = np.unique(taken["user"], return_counts=True)
+    assert (counts == 3).all()
+    assert (taken["gain"] * weight).sum() == pytest.approx(kept["gain"].sum(), rel=0.05)
+    assert 0.15 < (taken["segment"] == 0).sum() / 6_000 < 0.25
+    journeys = Journeys.of(taken, weight)
+    assert len(journeys) == len(counts) and (journeys.lengths == 3).all()
+
+
+def test_what_is_kept_in_a_world_is_what_was_fed(room: Classroom) -> None:
+    """The pass over whole journeys gives the propensities with which actions were drawn, to 1e-5 of their logarithms."""
+    actions = Actions.of(room.scenario)
+    torch.manual_seed(1)
+    net = JourneyNet(Shape(actions.count, actions.creatives, hidden=16, encoder=16)).eval()
+    lived = live(room, net, 5, floor=0.0)
+    journeys = Journeys.of(lived.kept)
+    assert journeys.lengths.max() > 5
+    for which, told, here in journeys.batches(2_000, ("observation", "days", "allowed", "action", "log_propensity"), 0):
+        with torch.inference_mode():
+            logits, _, _ = net.along(told["observation"], net.nothing(len(which)), told["days"])
+            chance = torch.log_softmax(logits.masked_fill(~told["allowed"], -1e9), dim=-1)
+            taken = chance.gather(-1, told["action"][..., None]).squeeze(-1)
+        assert float(((taken - told["log_propensity"]) * here).abs().max()) < 1e-5
+    assert lived.kept["gain"].shape == (len(lived.kept["user"]), actions.count)
+
+
+def test_training_learns_and_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    """Four epochs at once equal two, a stop, and two more; the gain of what is done rises."""
+    scenario = load_scenario("short")
+    whole = Training.begin(scenario, TINY, tmp_path / "whole")
+    told: list[dict[str, float]] = []
+    whole.run(told.append)
+    assert told[-1]["taken_gain_usd"] > 1.3 * told[0]["taken_gain_usd"]
+    assert [epoch["taught"] for epoch in told] == [True, True, False, False]
+    assert abs(told[2]["first_log_ratio"]) < 1e-4
+    part = Training.begin(scenario, TINY, tmp_path / "parts")
+
+    class Stop(Exception):
+        pass
+
+    def stop(epoch: dict[str, float]) -> None:
+        if epoch["epoch"] == 1:
+            raise Stop
+
+    with pytest.raises(Stop):
+        part.run(stop)
+    Training.begin(scenario, TINY, tmp_path / "parts").run(lambda epoch: None)
+    one, other = (load_checkpoint(tmp_path / name / "last")[0].state_dict() for name in ("whole", "parts"))
+    assert all(bool((one[name] == other[name]).all()) for name in one)
+    lines = [json.loads(line) for line in (tmp_path / "parts" / "epochs.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [0, 1, 2, 3]
+    with pytest.raises(UsageError, match="other settings"):
+        Training.begin(scenario, Plan(epochs=5), tmp_path / "whole")
