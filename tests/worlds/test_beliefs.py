@@ -65,7 +65,7 @@ class _Watching(Believer):
 
 
 def _assert_calibrated(believed: np.ndarray, true: np.ndarray, slack: float) -> None:
-    """In each bin of the belief the thing is as often true, within four standard errors and a slack for the parts."""
+    """In each bin of the belief the thing is as often true, within four standard errors and a slack."""
     edges = np.quantile(believed, np.linspace(0, 1, BINS + 1))
     which = np.clip(np.searchsorted(edges, believed, side="right") - 1, 0, BINS - 1)
     for number in range(BINS):
@@ -73,7 +73,8 @@ def _assert_calibrated(believed: np.ndarray, true: np.ndarray, slack: float) -> 
         if here.sum() < 200:
             continue
         told, found = believed[here].mean(), true[here].mean()
-        assert abs(told - found) <= 4 * (told * (1 - told) / here.sum()) ** 0.5 * 2 + slack, (number, told, found, here.sum())
+        # People come with several opportunities each: twice the error of as many strangers.
+        assert abs(told - found) <= 8 * (told * (1 - told) / here.sum()) ** 0.5 + slack, (number, told, found)
 
 
 @pytest.mark.parametrize("stage", range(STAGES))
