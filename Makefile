@@ -29,7 +29,7 @@ lint: $(VENV)/lint.stamp
 	cp -r cli build/house/gaelp_sim/cli && cp -r migrations build/house/gaelp_sim/migrations
 	cd build/house && ../../$(BIN)/mypy --cache-dir ../mypy -p gaelp_sim
 
-bench: $(VENV)/test.stamp postgres
+bench: $(VENV)/bench.stamp postgres
 	$(BIN)/python -m benchmarks
 
 # Fewer: make crash GAELP_KILLS=30 GAELP_FAULTS=25 GAELP_OUTAGES=6
@@ -76,6 +76,10 @@ $(VENV)/all.stamp: $(DECLARED) | $(BIN)/pip
 $(VENV)/test.stamp: $(DECLARED) | $(BIN)/pip
 	$(INSTALL) -e '.[test]'
 	@touch $@ $(VENV)/core.stamp
+
+$(VENV)/bench.stamp: $(DECLARED) | $(BIN)/pip
+	$(INSTALL) -e '.[test,bench]'
+	@touch $@ $(VENV)/core.stamp $(VENV)/test.stamp
 
 $(VENV)/lint.stamp: $(DECLARED) | $(BIN)/pip
 	$(INSTALL) -e '.[test,lint]'

@@ -62,7 +62,8 @@ class Sums:
         self._group("position", events.position, events)
         self._group("channel", events.channel, events)
         self._count_touches(events)
-        if (events.sold_s != NONE).any() or self.second:
+        kept = sum(map(len, self.second))
+        if kept < SALES_MAX and ((events.sold_s != NONE).any() or kept):
             self.second.append(events.second[events.clicked])
             self.sold_s.append(events.sold_s[events.clicked])
 

@@ -13,7 +13,7 @@ from gaelp_sim.errors import UsageError
 from gaelp_sim.events import NONE, Column, Ints
 from gaelp_sim.identity.evidence import Aliases, Evidence, Sightings
 from gaelp_sim.identity.fitting import fit_from_logins, fit_parameters
-from gaelp_sim.identity.linker import Resolution, resolve
+from gaelp_sim.identity.linker import Resolution, linked, weighed
 from gaelp_sim.identity.pairs import Pairs, Parameters
 from gaelp_sim.population.people import cell_of
 from gaelp_sim.population.sightings import HOURS_PER_BLOCK, Devices, Told, habits, homes_of, seen_on_day
@@ -62,9 +62,9 @@ def resolve_run(store: Store, run: RunRecord, request: Request) -> list[int]:
     fit = FITS.get(request.parameters)
     parameters = fit(met.aliases, evidence) if fit else Parameters()
     last = max(np.asarray(store.read(run, "resolution", columns=("resolution_id",))["resolution_id"]).tolist(), default=0)
-    kept = []
+    kept, pairs = [], weighed(met.aliases, evidence, parameters)
     for place, threshold in enumerate(request.thresholds):
-        found = resolve(met.aliases, evidence, parameters, threshold)
+        found = linked(met.aliases, *pairs, threshold)
         told = {"parameters": parameters, "settings": scenario.identity.observed.model_dump(mode="json")}
         _keep(store, run, (last + 1 + place, threshold, told), _rows(met, found, links=place == 0))
         kept.append(last + 1 + place)

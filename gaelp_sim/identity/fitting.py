@@ -6,7 +6,7 @@ import numpy as np
 
 from gaelp_sim.events import NONE, Bools, Floats
 from gaelp_sim.identity.evidence import Aliases, Evidence
-from gaelp_sim.identity.pairs import Pairs, Parameters, class_scores, compared, log_marginal
+from gaelp_sim.identity.pairs import Pairs, Parameters, class_scores, compared, log_marginal, most_seen, rising_table
 
 ROUNDS = 60
 HABITS = (1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0)
@@ -17,8 +17,8 @@ _EDGE = 1e-3
 def fit_habit(evidence: Evidence) -> float:
     """How much people's hours differ: the concentration of HABITS that makes the hours of all aliases likeliest."""
     population = np.maximum(evidence.hours.sum(axis=0), 1).astype(np.float64)
-    shares = population / population.sum()
-    return max(HABITS, key=lambda habit: float(log_marginal(evidence.hours, habit * shares).sum()))
+    shares, most = population / population.sum(), most_seen(evidence.hours)
+    return max(HABITS, key=lambda habit: float(log_marginal(evidence.hours, rising_table(habit * shares, most)).sum()))
 
 
 def fit_parameters(aliases: Aliases, evidence: Evidence) -> Parameters:
@@ -27,8 +27,13 @@ def fit_parameters(aliases: Aliases, evidence: Evidence) -> Parameters:
     By expectation-maximisation over the pairs compared; all other pairs are strangers'. Source: Winkler (1988), for two
     classes.
     """
-    now = Parameters(habit=fit_habit(evidence))
-    pairs = compared(aliases, evidence, now.habit)
+    habit = fit_habit(evidence)
+    return fitted_to(compared(aliases, evidence, habit), aliases, habit)
+
+
+def fitted_to(pairs: Pairs, aliases: Aliases, habit: float) -> Parameters:
+    """The same from pairs that have been compared, with hours weighed by `habit`."""
+    now = Parameters(habit=habit)
     for _ in range(ROUNDS if len(pairs.one) else 0):
         fresh = _fitted(pairs, *responsibilities(pairs, now), len(aliases.kind), now.habit)
         done = max(abs(a - b) for a, b in zip(fresh, now, strict=True)) < 1e-6

@@ -9,7 +9,7 @@ import numpy as np
 from gaelp_sim.compiled import compiled
 from gaelp_sim.events import NONE, Floats, Ints
 from gaelp_sim.identity.evidence import Aliases, Evidence
-from gaelp_sim.identity.fitting import fit_parameters
+from gaelp_sim.identity.fitting import fit_habit, fitted_to
 from gaelp_sim.identity.pairs import Pairs, Parameters, compared, probabilities
 
 KINDS = 3
@@ -35,9 +35,18 @@ def resolve(
     The answer depends on the evidence alone, not on the order in which it came nor on how the aliases are numbered (but for
     ties). Pairs below `threshold` are not joined, nor are two devices of one kind, but by log-in.
     """
-    parameters = parameters or fit_parameters(aliases, evidence)
-    pairs = compared(aliases, evidence, parameters.habit)
-    probability = probabilities(pairs, parameters, aliases.kind)
+    return linked(aliases, *weighed(aliases, evidence, parameters), threshold)
+
+
+def weighed(aliases: Aliases, evidence: Evidence, parameters: Parameters | None = None) -> tuple[Pairs, Floats]:
+    """The candidate pairs, each with the probability that it is one person."""
+    habit = parameters.habit if parameters else fit_habit(evidence)
+    pairs = compared(aliases, evidence, habit)
+    return pairs, probabilities(pairs, parameters or fitted_to(pairs, aliases, habit), aliases.kind)
+
+
+def linked(aliases: Aliases, pairs: Pairs, probability: Floats, threshold: float) -> Resolution:
+    """The users that pairs of at least this probability make."""
     order = np.argsort(-probability, kind="stable")
     order = order[probability[order] >= threshold]
     user, confidence = _joined(aliases, (pairs.one[order], pairs.other[order]), probability[order])

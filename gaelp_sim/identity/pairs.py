@@ -63,14 +63,18 @@ def candidates(aliases: Aliases, evidence: Evidence) -> tuple[Ints, Ints]:
 
     Two phones are two people's: people have one device of a kind with us.
     """
-    tallies = [evidence.addresses, _commonest(evidence.places, len(aliases.kind))]
-    keys = [_pairs_within(*_grouped(tally, aliases), aliases.kind) for tally in tallies]
-    pairs = np.unique(np.concatenate(keys))
+    return _candidates(aliases, evidence.addresses, evidence.places.most(len(aliases.kind)))
+
+
+def _candidates(aliases: Aliases, addresses: Tally, place: Ints) -> tuple[Ints, Ints]:
+    keys = [_pairs_within(*_grouped(tally, aliases), aliases.kind) for tally in (addresses, _once(place))]
+    pairs = np.sort(np.concatenate(keys))
+    pairs = pairs[np.diff(pairs, prepend=-1) != 0]
     return pairs >> 32, pairs & 0xFFFFFFFF
 
 
-def _commonest(tally: Tally, aliases: int) -> Tally:
-    most = tally.most(aliases)
+def _once(most: Ints) -> Tally:
+    """Each alias with its commonest code, once."""
     seen = np.flatnonzero(most != NONE)
     return Tally(seen, most[seen], np.ones(len(seen), dtype=np.int64))
 
@@ -105,9 +109,9 @@ def _pairs_within(alias: Ints, begins: Ints, kind: Ints) -> Ints:
 
 def compared(aliases: Aliases, evidence: Evidence, habit: float) -> Pairs:
     """Every candidate pair with what its comparison tells."""
-    one, other = candidates(aliases, evidence)
     n = len(aliases.kind)
     place = evidence.places.most(n)
+    one, other = _candidates(aliases, evidence.addresses, place)
     addresses = evidence.addresses
     rarest = _rarest_shared(_rows(addresses, n), addresses.code, _frequency(addresses), (one, other))
     place_frequency = _share_of_place(place)
@@ -116,8 +120,9 @@ def compared(aliases: Aliases, evidence: Evidence, habit: float) -> Pairs:
     score += np.where(same_place, -np.log(place_frequency[np.maximum(one, 0)]), 0.0)
     population = np.maximum(evidence.hours.sum(axis=0), 1).astype(np.float64)
     prior = habit * population / population.sum()
-    alone = log_marginal(evidence.hours, prior)
-    hours = _log_together(evidence.hours, (one, other), prior) - alone[one] - alone[other]
+    rising = rising_table(prior, 2 * most_seen(evidence.hours))
+    alone = log_marginal(evidence.hours, rising)
+    hours = _log_together(evidence.hours, (one, other), rising) - alone[one] - alone[other]
     return Pairs(one, other, score, rarest > 0, same_place, hours, _partners(aliases)[aliases.unit[one]])
 
 
@@ -162,37 +167,48 @@ def _rarest_shared(rows: Ints, code: Ints, frequency: Counts, pairs: tuple[Ints,
     return rarest
 
 
+def most_seen(hours: Counts) -> int:
+    """Sightings of the alias that was seen most."""
+    return int(hours.sum(axis=1).max(initial=0))
+
+
+def rising_table(prior: Floats, most: int) -> Floats:
+    """(blocks + 1, most + 1): log of prior (prior + 1) ... (prior + count - 1) for each block, and last of their sum.
+
+    prior: (blocks,)
+    """
+    base = np.append(prior, prior.sum())[:, None]
+    steps = np.log(base + np.arange(most))
+    return np.concatenate([np.zeros((len(base), 1)), np.cumsum(steps, axis=1)], axis=1)
+
+
 @compiled
-def log_marginal(hours: Counts, prior: Floats) -> Floats:
+def log_marginal(hours: Counts, rising: Floats) -> Floats:
     """(aliases,): log of the Dirichlet-multinomial probability of each alias's hours, apart from the multinomial factor."""
     found = np.empty(len(hours))
+    blocks = hours.shape[1]
     for alias in range(len(hours)):
-        found[alias] = _log_rising(hours[alias], prior)
+        total, value = 0, 0.0
+        for block in range(blocks):
+            total += hours[alias, block]
+            value += rising[block, hours[alias, block]]
+        found[alias] = value - rising[blocks, total]
     return found
 
 
 @compiled
-def _log_together(hours: Counts, pairs: tuple[Ints, Ints], prior: Floats) -> Floats:
-    found, both = np.empty(len(pairs[0])), np.empty(hours.shape[1], dtype=np.int64)
+def _log_together(hours: Counts, pairs: tuple[Ints, Ints], rising: Floats) -> Floats:
+    """(pairs,): the same of the hours of two aliases together."""
+    found = np.empty(len(pairs[0]))
+    blocks = hours.shape[1]
     for pair in range(len(found)):
-        for block in range(len(both)):
-            both[block] = hours[pairs[0][pair], block] + hours[pairs[1][pair], block]
-        found[pair] = _log_rising(both, prior)
+        total, value = 0, 0.0
+        for block in range(blocks):
+            both = hours[pairs[0][pair], block] + hours[pairs[1][pair], block]
+            total += both
+            value += rising[block, both]
+        found[pair] = value - rising[blocks, total]
     return found
-
-
-@compiled
-def _log_rising(counts: Counts, prior: Floats) -> float:
-    """Sum of log prior (prior + 1) ... (prior + count - 1) over the blocks, less the same of their totals."""
-    total, of_all, value = 0, 0.0, 0.0
-    for block in range(len(counts)):
-        of_all += prior[block]
-        total += counts[block]
-        for step in range(counts[block]):
-            value += np.log(prior[block] + step)
-    for step in range(total):
-        value -= np.log(of_all + step)
-    return value
 
 
 def class_scores(pairs: Pairs, parameters: Parameters) -> tuple[Floats, Floats]:

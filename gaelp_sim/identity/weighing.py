@@ -15,7 +15,7 @@ from gaelp_sim.compiled import compiled
 from gaelp_sim.events import NONE, Floats, Ints
 from gaelp_sim.identity.blocks import Codes
 from gaelp_sim.identity.evidence import BLOCKS
-from gaelp_sim.identity.pairs import Parameters
+from gaelp_sim.identity.pairs import Parameters, rising_table
 
 Shorts = NDArray[np.int16]
 KINDS = 3
@@ -71,9 +71,7 @@ def scales_of(parameters: Parameters, shares: Floats) -> Scales:
         parameters.same, parameters.home, parameters.address, 1.0 - parameters.address, parameters.place,
         1.0 - parameters.place, max(1.0 - parameters.same / (KINDS - 1), 0.05),
     ])
-    prior = np.append(parameters.habit * shares, parameters.habit)[:, None]
-    steps = np.log(prior + np.arange(2 * COUNTED_MAX))
-    return Scales(factors, np.concatenate([np.zeros((BLOCKS + 1, 1)), np.cumsum(steps, axis=1)], axis=1))
+    return Scales(factors, rising_table(parameters.habit * shares, 2 * COUNTED_MAX))
 
 
 @compiled
