@@ -98,7 +98,7 @@ def market(ctx: click.Context, settings: Settings, /, auctions: int, seed: int) 
 @click.argument("scenario", type=ScenarioRef(), default="parental_controls")
 @click.option("--set", "sets", multiple=True, metavar="K=V", help="Change a key of the scenario; may be repeated.")
 @click.option(
-    "--worlds", type=click.IntRange(2, 1_000), default=8, show_default=True, metavar="N",
+    "--worlds", type=click.IntRange(4, 1_000), default=8, show_default=True, metavar="N",
     help="Test worlds that every policy is played in, with the same luck.",
 )
 @click.option(

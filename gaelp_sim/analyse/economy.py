@@ -28,7 +28,9 @@ BANDS = (
 """Outside of these a scenario is degenerate: what a learner gains there in percent tells little."""
 _WHY = {
     OVER_SILENCE: ("silence is nearly as good a policy as any", "without ads nothing is sold"),
-    OVER_RULE: ("a plain rule does nearly all that can be done", "plain rules hardly earn, so percentages over them mean nothing"),
+    OVER_RULE: (
+        "a plain rule does nearly all that can be done", "plain rules hardly earn, so percentages over them mean nothing",
+    ),
     EVERYTHING_OVER: ("buying everything ruins", "bidding the most is about as good as any rule"),
     UNPAID: ("nobody buys unless told", "about half of all sales come unpaid"),
 }
@@ -37,7 +39,10 @@ _WHY = {
 
 @dataclass(frozen=True)
 class Economy:
-    """Means over people at their start, in USD a person, without budgets; simple rules bid a multiple of market prices."""
+    """Means over people at their start, in USD a person, without budgets.
+
+    Simple rules bid a multiple of market prices, and (easier than in a run) not for those who have decided to buy.
+    """
 
     silent_usd: float
     best_usd: float

@@ -89,7 +89,7 @@ def _of_rule(scenario: Scenario, setting: Tuned, worlds: range) -> Played:
 def room(scenario: Scenario, worlds: int, validation_worlds: int, on_step: OnStep) -> tuple[list[Row], Tuned]:
     """Play every policy in the same test worlds; the rule is tuned on others.
 
-    Raises UsageError for fewer than two worlds' worth of difference, linked users and intervals (see `played`).
+    Raises UsageError for linked users and for intervals (see `played`).
     """
     setting, test = tuned(scenario, validation_worlds, on_step), range(worlds)
     found: dict[str, Played] = {}
@@ -121,10 +121,11 @@ def interval(values: Floats) -> tuple[float, float, float]:
 
     Source: Abramowitz & Stegun 26.7.5.
     >>> [round(part, 3) for part in interval(np.arange(24.0))]
-    [11.5, 8.515, 14.485]
+    [11.5, 8.514, 14.486]
     """
     n, mean = len(values), float(values.mean())
     z, free = float(normal_quantile(0.975)), n - 1
     t = z + (z**3 + z) / (4 * free) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * free**2)
+    t += (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * free**3)
     half = t * float(values.std(ddof=1)) / n**0.5
     return mean, mean - half, mean + half

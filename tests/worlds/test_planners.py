@@ -57,7 +57,8 @@ def test_a_plan_is_worth_what_it_earns(
 
 
 @pytest.mark.parametrize("fault", [
-    "response.brand_goodwill=1.2", "response.overexposure_harm=1", "population.segments.eager.purchase_per_day=0.3",
+    "response.brand_base=-1.9", "channels.search.opportunities_per_day.intent=0.3",
+    "population.segments.eager.purchase_per_day=0.3",
 ])
 def test_a_plan_of_another_world_is_found_out(outcomes: dict[str, Played], fault: str) -> None:
     """The comparison above has the power to see one wrong constant."""
