@@ -27,7 +27,9 @@ from gaelp_sim.scenario.schema import Scenario
     "--budget-minutes", type=click.FloatRange(min=0, min_open=True), metavar="MINUTES",
     help="Begin no epoch after so long.  [default: none]",
 )
-@click.option("--worlds", type=click.IntRange(1, 10_000), default=100, show_default=True, metavar="N", help="Worlds an epoch.")
+@click.option(
+    "--worlds", type=click.IntRange(1, 10_000), default=100, show_default=True, metavar="N", help="Worlds an epoch."
+)
 @click.option(
     "--people", type=click.IntRange(10, 1_000_000), default=1_000, show_default=True, metavar="N",
     help="People in each; budgets are in proportion.",

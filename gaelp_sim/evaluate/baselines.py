@@ -1,7 +1,8 @@
 """What people run today, as bidders: market prices, and values per click or view by attribution; each has one dial to tune.
 
-The values come from worlds of their own: what a sale is worth, credited to the touches before it (all to the last one, or evenly
-to all), by signal and per click (or per thousand views) charged for. They are found again under the bids that they lead to.
+The values come from worlds of their own: what a sale is worth, credited to the touches before it (all to the last one,
+or evenly to all), by signal and per click (or per thousand views) charged for. They are found again under the bids that
+they lead to.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ def _credited(scenario: Scenario, bidder: Bidder, rule: str, where: tuple[int, i
         if "conversion" in tables:
             one = tables["conversion"]
             ours = np.flatnonzero(one["advertiser"] == US)
-            sales.append(np.stack([one["world_id"][ours].astype(np.int64) << 32 | one["person_id"][ours], one["decided_s"][ours]]))
+            who = one["world_id"][ours].astype(np.int64) << 32 | one["person_id"][ours]
+            sales.append(np.stack([who, one["decided_s"][ours]]))
     return _per_charge(scenario, np.concatenate(touches, axis=1), np.concatenate(sales, axis=1), rule)
 
 
@@ -91,8 +93,11 @@ def _per_charge(scenario: Scenario, touches: Ints, sales: Ints, rule: str) -> In
         if len(at):
             credit[at[-1:] if rule == LAST else at] += 1.0 if rule == LAST else 1.0 / len(at)
     signals = len(channels)
-    value: Floats = np.bincount(touches[2], weights=credit, minlength=signals) * float(scenario.economics.ltv_usd)
-    clicks = np.bincount(touches[2], weights=touches[3], minlength=signals)
-    views = np.bincount(touches[2], minlength=signals) / PER_MILLE
+
+    def summed(weights: Ints | Floats) -> Floats:
+        return np.asarray(np.bincount(touches[2], weights=weights, minlength=signals), dtype=np.float64)
+
+    value = summed(credit) * float(scenario.economics.ltv_usd)
+    clicks, views = summed(touches[3]), summed(np.ones(touches.shape[1])) / PER_MILLE
     charges = np.where([channel.charge == "cpc" for channel in channels], clicks, views)
     return np.rint(value / np.maximum(charges, 1e-9) * (charges > 0) * MICROS_PER_UNIT).astype(np.int64)

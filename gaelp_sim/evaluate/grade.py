@@ -1,7 +1,7 @@
 """`gaelp evaluate`: policies beside what people run today, references and the best possible, in worlds that nobody knows.
 
-The hold-out's seed is fixed here, and no other code uses it; training and tuning have theirs. All policies meet the same people
-with the same luck, so differences are taken world by world.
+The hold-out's seed is fixed here, and no other code uses it; training and tuning have theirs. All policies meet the
+same people with the same luck, so differences are taken world by world.
 """
 
 from __future__ import annotations
@@ -116,11 +116,11 @@ def _row(name: str, kind: str, found: dict[str, Played], best: str) -> Graded:
     profit, over = interval(this.profit_usd), interval(this.profit_usd - rule.profit_usd)
     base = float(rule.profit_usd.mean())
     way = float((found["clairvoyant"].profit_usd - rule.profit_usd).mean()) if "clairvoyant" in found else 0.0
-    shares = [part / base if base > 0 else None for part in over]
+    share, low, high = (part / base if base > 0 else None for part in over)
     sales, spend = float(this.sales.mean()), float(this.spend_usd.mean())
     extra = sales - float(nothing.sales.mean())
     return Graded(
-        name, kind, len(this.sales), *profit, *shares, over[0] / way if way > 0 else None,
+        name, kind, len(this.sales), *profit, share, low, high, over[0] / way if way > 0 else None,
         float((this.profit_usd - nothing.profit_usd).mean()), sales, spend, spend / sales if sales else None,
         spend / extra if extra > 0 else None,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gaelp_sim.events import NONE, Bools, Floats, Ints
+from gaelp_sim.events import NONE, Bools, Column, Floats, Ints
 from gaelp_sim.market.cast import channel_of_signal
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import micros
@@ -54,11 +54,11 @@ class Actions:
         """(n,): creative of each action, NONE for staying out."""
         return np.where(action > 0, (action - 1) // BIDS, NONE).astype(np.int16)
 
-    def number(self, level: Ints, creative: Ints) -> Ints:
+    def number(self, level: Column, creative: Column) -> Ints:
         """(n,): the action of a level and a creative."""
         return np.where(level > 0, 1 + BIDS * creative.astype(np.int64) + level - 1, 0)
 
-    def bid_micros(self, action: Ints, signal: Ints) -> Ints:
+    def bid_micros(self, action: Ints, signal: Column) -> Ints:
         """(n,): what each action bids on a signal."""
         return np.rint(LEVELS[self.level(action)] * self.price_micros[signal]).astype(np.int64)
 

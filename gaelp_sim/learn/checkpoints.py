@@ -34,6 +34,7 @@ from gaelp_sim.world.policies import CHECKPOINT
 WEIGHTS, MANIFEST = "weights.safetensors", "manifest.json"
 FORMAT = 1
 BYTES_MAX = 512 << 20
+SIZE_MAX = 4_096
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,9 @@ class Manifest:
         )
 
 
-def save_checkpoint(folder: Path, net: JourneyNet, manifest: Manifest, extra: Mapping[str, bytes] | None = None) -> Manifest:
+def save_checkpoint(
+    folder: Path, net: JourneyNet, manifest: Manifest, extra: Mapping[str, bytes] | None = None
+) -> Manifest:
     """Write a checkpoint, and extra files beside it; a folder of that name gives way only once the new one is whole."""
     weights = save({name: tensor.contiguous() for name, tensor in net.state_dict().items()})
     told = Manifest(**{**asdict(manifest), "weights_sha256": hashlib.sha256(weights).hexdigest()})
@@ -122,13 +125,13 @@ def load_checkpoint(folder: Path) -> tuple[JourneyNet, Manifest]:
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}; the checkpoint is not whole") from None
     if hashlib.sha256(weights).hexdigest() != manifest.weights_sha256:
-        raise UsageError(f"{path}: its SHA-256 is not the manifest's; the weights were changed or cut: use another checkpoint")
+        raise UsageError(f"{path}: its SHA-256 is not the manifest's; the weights were changed or cut: use another one")
     try:
         net = JourneyNet(Shape(**manifest.shape))
         net.load_state_dict(load(weights))
     except (SafetensorError, RuntimeError, TypeError, ValueError) as error:
         told = " ".join(str(error).split())[:120]
-        raise UsageError(f"{path}: the weights do not fit the manifest's network ({told}); use another checkpoint") from None
+        raise UsageError(f"{path}: the weights do not fit the manifest's network ({told}); use another one") from None
     return net.eval(), manifest
 
 
@@ -141,7 +144,8 @@ def _check_version(folder: Path, manifest: Manifest) -> None:
     if manifest.levels != [float(level) for level in LEVELS]:
         raise UsageError(f"{path}: levels: it bid other levels than those of this version; train again")
     shape = manifest.shape
-    if set(shape) != set(Shape.__annotations__) or not all(isinstance(size, int) and 0 < size <= 4_096 for size in shape.values()):
+    sound = all(isinstance(size, int) and 0 < size <= SIZE_MAX for size in shape.values())
+    if set(shape) != set(Shape.__annotations__) or not sound:
         raise UsageError(f"{path}: shape: {str(shape)[:60]} is no network of this version; train again")
 
 
@@ -153,7 +157,8 @@ def learned_policy(scenario: Scenario, name: str) -> LearnedPolicy:
     for what in ("channels", "signals", "creatives"):
         if getattr(here, what) != getattr(manifest, what):
             raise UsageError(
-                f"--policy {name}: {what}: it was trained on {manifest.scenario_name}'s, {scenario.name} has others; train it here"
+                f"--policy {name}: {what}: it was trained on {manifest.scenario_name}'s, {scenario.name} has others; "
+                "train it here"
             )
     if Actions.of(scenario).count != net.shape.actions:
         raise UsageError(f"--policy {name}: it has {net.shape.actions} actions, {scenario.name} has others; train it here")

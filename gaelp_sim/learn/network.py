@@ -49,7 +49,11 @@ class Encoder(nn.Module):
         self.embeddings = nn.ModuleList([nn.Embedding(CODES_MAX, EMBEDDING) for _ in coded])
         self.body = nn.Sequential(nn.Linear(EMBEDDING * len(coded) + len(plain) + 1, width), nn.ReLU())
         low, high = torch.tensor(LOW[plain]), torch.tensor(HIGH[plain])
+        self.coded: Tensor
+        self.plain: Tensor
         self.logged: Tensor
+        self.low: Tensor
+        self.span: Tensor
         self.register_buffer("coded", torch.tensor(coded), persistent=False)
         self.register_buffer("plain", torch.tensor(plain), persistent=False)
         self.register_buffer("logged", (high - low) > _LOGGED_FROM, persistent=False)

@@ -12,8 +12,8 @@ from gaelp_sim.learn.journeys import Kept
 def rewards_usd(kept: Kept, sales: Kept, value_usd: float) -> Floats:
     """(n,): dollars that each decision brought: less what it cost, and a sale's value at the last decision before it.
 
-    kept: decisions in the order (user, second); sales: `user` and `second` of each sale of ours, when it was decided. Sales of
-    users of whom we never decided anything, or only later, are nobody's doing.
+    kept: decisions in the order (user, second); sales: `user` and `second` of each sale of ours, when it was decided.
+    Sales of users of whom we never decided anything, or only later, are nobody's doing.
     """
     reward = -kept["charge_micros"] / 1e6
     key = kept["user"].astype(np.int64) << 32 | kept["second"]
@@ -29,10 +29,10 @@ def advantages(
 ) -> tuple[Floats, Floats]:
     """Generalised advantage estimates and returns, (n,) each, over journeys that begin at `begins`.
 
-    days: (n,) since the journey's decision before; ended: (journeys,) True where nothing can follow (the user has bought): there
-    nothing is expected after the last step; else (the time was over) the last value stands for what would have come.
-    rule: (discount per day, lambda per step). Between steps t and t + 1, d days apart, the discount is its d-th power.
-    Source: Schulman et al. (2016), with the discount of a semi-Markov process.
+    days: (n,) since the journey's decision before; ended: (journeys,) True where nothing can follow (the user has
+    bought): there nothing is expected after the last step; else (the time was over) the last value stands for what
+    would have come. rule: (discount per day, lambda per step). Between steps t and t + 1, d days apart, the discount is
+    its d-th power. Source: Schulman et al. (2016), with the discount of a semi-Markov process.
     """
     discount, trace = rule
     advantage, target = np.zeros(len(reward)), np.zeros(len(reward))

@@ -63,7 +63,7 @@ class Lived:
 def live(room: Classroom, net: JourneyNet, seed: int, *, floor: float, teach: bool = True) -> Lived:
     """Live through a scenario's days in all of its worlds under the network's policy."""
     policy = LearnedPolicy.of(room.scenario, net, floor=floor)
-    seat = Teacher(policy, room.oracle)
+    seat = Teacher(policy.name, policy, room.oracle)
     place = Place(range(room.scenario.worlds), range(1))
     shard = Shard(Task(room.scenario, seed, "rule", place, 0, None), us=seat)
     users, seconds = [], []

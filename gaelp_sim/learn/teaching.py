@@ -1,8 +1,8 @@
 """What only a simulator can tell a learner: what every action was worth on average, given what the person truly was.
 
 The planner's table says what winning is worth over losing (the lift); the price to beat has a known distribution. So the
-expected gain of each bid is a number, without any luck: lift x P(win) - what is paid on average. The policy that acts sees none
-of this; it is pushed towards what gains most on average over everybody who looks like this user.
+expected gain of each bid is a number, without any luck: lift x P(win) - what is paid on average. The policy that acts
+sees none of this; it is pushed towards what gains most on average over everybody who looks like this user.
 """
 
 from __future__ import annotations
@@ -28,18 +28,16 @@ KEPT = ("user", "second", "unit", "channel", "signal", "action", "propensity", "
 
 @dataclass
 class Teacher:
-    """A learned policy in our seat, watched by one who knows: what it saw and did is kept, with what it should have known."""
+    """A learned policy in our seat, watched by one who knows: what it saw and did is kept, with what it should have
+    known."""
 
+    name: str
+    """Our seat's"""
     policy: LearnedPolicy
     oracle: Clairvoyant
     sees_truth: bool = True
     observes: bool = True
     kept: dict[str, list[np.ndarray]] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """Our seat's."""
-        return self.policy.name
 
     @property
     def notes(self) -> int:
@@ -57,11 +55,12 @@ class Teacher:
         offer = self.oracle.offer(opportunities, moment, known)
         plan = self.oracle.plan
         factor = float(plan.calendar.price[min(moment.hour, plan.asked.ad_hours - 1)])
-        gain = gains(plan.dynamics, (opportunities.channel, opportunities.signal), offer, (plan.asked.money, factor), LEVELS,
-                     self.policy.actions.count)
+        place = (opportunities.channel, opportunities.signal)
+        gain = gains(plan.dynamics, place, offer, (plan.asked.money, factor), LEVELS, self.policy.actions.count)
         values = {
-            "user": known.user, "second": opportunities.second, "unit": opportunities.unit, "channel": opportunities.channel,
-            "signal": opportunities.signal, "action": decided.action, "propensity": decided.propensity, "days": decided.days,
+            "user": known.user, "second": opportunities.second, "unit": opportunities.unit,
+            "channel": opportunities.channel, "signal": opportunities.signal, "action": decided.action,
+            "propensity": decided.propensity, "days": decided.days,
             "value": decided.value, "observation": known.observation, "gain": gain, "segment": known.truth.segment,
             "lift": by_creative(plan.dynamics, opportunities.channel, offer.lift, self.policy.actions.creatives),
         }

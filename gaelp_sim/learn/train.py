@@ -1,7 +1,7 @@
 """Training: worlds are lived through, the network is changed, and validation worlds say whether it has become better.
 
-An epoch is a function of its number, the seed, the weights and the optimiser's state, all of which are kept: training that is
-killed goes on from its last epoch to the same weights (on the same machine).
+An epoch is a function of its number, the seed, the weights and the optimiser's state, all of which are kept: training
+that is killed goes on from its last epoch to the same weights (on the same machine).
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ class Training:
         save_checkpoint(self.folder / name, self.learner.net, manifest, extra)
 
     def _optimiser_state(self) -> dict[str, torch.Tensor]:
-        found = {}
+        found: dict[str, torch.Tensor] = {}
         for number, state in self.learner.optimiser.state_dict()["state"].items():
             found |= {f"{number}.{name}": torch.as_tensor(value).contiguous() for name, value in state.items()}
         return found
@@ -180,7 +180,7 @@ class Training:
         told = manifest.trained_on
         mine = json.loads(json.dumps(asdict(self.plan) | {"budget_s": None}))
         if told.get("plan") != mine or manifest.scenario_name != self.room.scenario.name:
-            raise UsageError(f"{self.folder}: it holds training with other settings; name another folder, or ask for the same")
+            raise UsageError(f"{self.folder}: it holds training with other settings; name another folder, or ask the same")
         self.learner.net.load_state_dict(net.state_dict())
         try:
             state = load((self.folder / "last" / OPTIMISER).read_bytes())

@@ -47,8 +47,9 @@ class Learner:
     def follow(self, journeys: Journeys, scale: float, heat_usd: float, turn: int) -> dict[str, float]:
         """Follow the teacher: raise the expected gain of the policy, in units of `scale` dollars, over all actions at once.
 
-        heat_usd: what a unit of entropy is worth; the policy tends to softmax(mean gain / heat). The gradient of sum over a of pi(a) gain(a) is exact; no action has to be tried to be learned about. Returns means of
-        the gain per decision, the entropy and the lift head's error, over the last pass.
+        heat_usd: what a unit of entropy is worth; the policy tends to softmax(mean gain / heat). The gradient of sum
+        over a of pi(a) gain(a) is exact; no action has to be tried to be learned about. Returns means of the gain per
+        decision, the entropy and the lift head's error, over the last pass.
         """
         sums = np.zeros(4)
         for this in range(self.lesson.passes):
@@ -92,10 +93,13 @@ class Learner:
                 told_sums = [float((one * weight).sum().detach()) for one in (surrogate, entropy, off)]
                 sums += np.array([*told_sums, float(weight.sum())])
         surrogate_mean, entropy_mean, off_mean = (sums[:3] / max(sums[3], 1.0)).tolist()
-        return {"surrogate": surrogate_mean, "entropy": entropy_mean, "value_error": off_mean, "first_log_ratio": first_ratio}
+        return {
+            "surrogate": surrogate_mean, "entropy": entropy_mean, "value_error": off_mean, "first_log_ratio": first_ratio,
+        }
 
     def _mixed(self, log_chance: Tensor, allowed: Tensor, action: Tensor) -> Tensor:
-        """Logarithm of the probability with which an action was taken: the policy's, mixed with the floor of the uniform."""
+        """Logarithm of the probability with which an action was taken: the policy's, mixed with the floor of the
+        uniform."""
         chance = log_chance.gather(-1, action[..., None]).squeeze(-1).exp()
         return torch.log((1.0 - self.floor) * chance + self.floor / allowed.sum(-1).clamp(min=1))
 

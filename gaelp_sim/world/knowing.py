@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,8 @@ def observed(stack: Stack, slots: Slots) -> NDArray[np.float32]:
     """(n, 41): the features of a round's opportunities, as they are logged with its decisions."""
     assert stack.orders is not None and stack.market is not None
     one, (rows, places) = slots.opportunities, np.divmod(slots.user, SLOTS)
-    standing = Standing(**{"seasonality": stack.market.season, **stack.orders.standing})
+    told: dict[str, Any] = {"seasonality": stack.market.season, **stack.orders.standing}
+    standing = Standing(**told)
     context = Context(
         rows=rows, slots=places, second=one.second + stack.model.start_s, channel=one.channel, signal=one.signal,
         device=one.device, on_list=stack.people.on_list[one.row] > 0, standing_row=one.unit, standing=standing,

@@ -37,7 +37,8 @@ worlds, so they stand on a floor above and are loaded by name."""
 
 
 CHECKPOINT = "checkpoint:"
-"""A policy that was learned is named by this and its folder; it is loaded by name, as only the room of learning may load torch."""
+"""A policy that was learned is named by this and its folder; it is loaded by name, as only the room of learning may
+load torch."""
 _LEARNED = "gaelp_sim.learn.checkpoints:learned_policy"
 
 

@@ -55,7 +55,8 @@ def _refused(folder: Path) -> str:
 
 
 def test_flipped_bits_are_found(folder: Path) -> None:
-    """Anywhere in the weights or the manifest: the checkpoint is refused, or (in a comment-like figure) is the same network."""
+    """Anywhere in the weights or the manifest: the checkpoint is refused, or (in a comment-like figure) is the same
+    network."""
     rng = np.random.default_rng(1)
     sound = {name: (folder / name).read_bytes() for name in (WEIGHTS, MANIFEST)}
     right = {name: tensor.clone() for name, tensor in load_checkpoint(folder)[0].state_dict().items()}
@@ -93,7 +94,8 @@ def test_a_pickle_is_never_read(folder: Path) -> None:
 
 @pytest.mark.parametrize("change, told", [
     ({"features": ["age"]}, "features"), ({"levels": [0.0, 1.0]}, "levels"), ({"format": 99}, "format 99"),
-    ({"shape": {"actions": 5}}, "shape"), ({"shape": {"actions": 61, "creatives": 4, "hidden": 5, "encoder": 4}}, "do not fit"),
+    ({"shape": {"actions": 5}}, "shape"),
+    ({"shape": {"actions": 61, "creatives": 4, "hidden": 5, "encoder": 4}}, "do not fit"),
     ({"weights_sha256": "0" * 64}, "SHA-256"), ({"epoch": "three"}, "epoch"),
 ])
 def test_what_is_old_or_foreign_is_refused(folder: Path, change: dict[str, object], told: str) -> None:

@@ -1,4 +1,5 @@
-"""Lessons: expected gains against brute force, journeys and returns by hand, samples unbiased, training that learns and resumes."""
+"""Lessons: expected gains against brute force, journeys and returns by hand, samples unbiased, training that learns
+and resumes."""
 
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ def test_gains_are_what_bids_earn_on_average(room: Classroom) -> None:
         for level in (1, 7, 12):
             wins = LEVELS[level] * market * clicks / paid > price
             brute = lift * wins.mean() - paid * (price * wins).mean()
-            assert found[int(actions.number(np.array([level]), np.array([creative]))[0])] == pytest.approx(brute, abs=0.004 * lift + 1e-4)
+            action = int(actions.number(np.array([level]), np.array([creative]))[0])
+            assert found[action] == pytest.approx(brute, abs=0.004 * lift + 1e-4)
 
 
 def test_rewards_go_to_the_last_decision_before_the_sale() -> None:

@@ -1,4 +1,5 @@
-"""The learned policy: batched equals one by one, memory is each user's own, propensities are exact, latents are not seen."""
+"""The learned policy: batched equals one by one, memory is each user's own, propensities are exact, latents are not
+seen."""
 
 from __future__ import annotations
 
