@@ -70,6 +70,10 @@ class Purpose(IntEnum):
     """Clusters drawn again with replacement, for intervals."""
     WORLD_PARAMETER = 29
     """A world's own value of a parameter that the scenario writes as an interval."""
+    WEIGHTS = 30
+    """A network's first weights."""
+    LESSON = 31
+    """Which journeys are learned from, and in which order."""
 
 
 class Who(NamedTuple):

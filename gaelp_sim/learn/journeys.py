@@ -55,7 +55,7 @@ class Journeys:
         ends = np.cumsum(self.lengths[order])
         cuts = np.searchsorted(ends, np.arange(steps, ends[-1] + steps, steps), side="left") + 1
         parts = [part for part in np.split(order, cuts[:-1]) if len(part)]
-        words = Draws(turn).words(Purpose.RESAMPLE, 1, np.arange(len(parts)), turn)
+        words = Draws(turn).words(Purpose.LESSON, 1, np.arange(len(parts)), turn)
         for place in np.argsort(words[0], kind="stable").tolist():
             yield self.padded(parts[place], names)
 
@@ -76,7 +76,7 @@ def sampled(kept: Kept, share: Floats, draws: Draws, turn: int) -> tuple[Kept, F
     """
     users, first = np.unique(kept["user"], return_index=True)
     chance = share[kept["segment"][first]]
-    words = draws.words(Purpose.RESAMPLE, 2, users, turn)
+    words = draws.words(Purpose.LESSON, 2, users, turn)
     taken = words[0].astype(np.float64) / 2**32 < chance
     at = np.searchsorted(users, kept["user"])
     rows = taken[at]

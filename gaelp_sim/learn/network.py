@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gaelp_sim.draws import Draws, Purpose, uniform
 from gaelp_sim.events import FEATURE_COUNT
 from gaelp_sim.observe.table import COLUMN, HIGH, LOW
 
@@ -84,6 +85,18 @@ class JourneyNet(nn.Module):
         self.value = nn.Linear(shape.hidden, 1)
         self.lift = nn.Linear(shape.hidden + shape.encoder, shape.creatives)
         """What winning now is worth over losing, by creative: learned besides, from the planner"""
+
+    @staticmethod
+    def born(shape: Shape, draws: Draws) -> JourneyNet:
+        """A network with keyed first weights: uniform within one over the root of the number of inputs."""
+        net = JourneyNet(shape)
+        with torch.no_grad():
+            for number, weights in enumerate(net.parameters()):
+                inputs = shape.hidden if weights.dim() < 2 else weights.shape[1]
+                luck = uniform(draws.words(Purpose.WEIGHTS, 0, np.arange(weights.numel()), number)[0])
+                drawn = torch.from_numpy((2.0 * luck - 1.0) / inputs**0.5).reshape(weights.shape)
+                weights.copy_(drawn)
+        return net
 
     def heads(self, encoded: Tensor, remembered: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (…, actions), value (…,), lifts (…, creatives)."""

@@ -18,7 +18,7 @@ from gaelp_sim.units import PPM, SECONDS_PER_DAY
 
 BATCH = 2_048
 """Decisions taken at once: the fastest size measured."""
-FLOOR = 0.02
+FLOOR = 0.002
 """Share of decisions taken at random among what is allowed, so that logs of the policy can be evaluated."""
 _COUNT, _SECOND = -1, -2
 """Columns of a note, from its end: decisions so far (when users become one, the memory with more survives), last second."""

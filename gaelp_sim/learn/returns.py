@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from gaelp_sim.compiled import compiled
@@ -23,17 +25,29 @@ def rewards_usd(kept: Kept, sales: Kept, value_usd: float) -> Floats:
     return np.asarray(reward, dtype=np.float64)
 
 
-@compiled
-def advantages(
-    reward: Floats, value: Floats, days: Floats, begins: Ints, ended: Bools, rule: tuple[float, float]
-) -> tuple[Floats, Floats]:
-    """Generalised advantage estimates and returns, (n,) each, over journeys that begin at `begins`.
+class Steps(NamedTuple):
+    """Decisions of journeys, in order: (n,) columns, and (journeys,) ones."""
 
-    days: (n,) since the journey's decision before; ended: (journeys,) True where nothing can follow (the user has
-    bought): there nothing is expected after the last step; else (the time was over) the last value stands for what
-    would have come. rule: (discount per day, lambda per step). Between steps t and t + 1, d days apart, the discount is
-    its d-th power. Source: Schulman et al. (2016), with the discount of a semi-Markov process.
+    reward: Floats
+    value: Floats
+    """What the critic expected"""
+    days: Floats
+    """Since the journey's decision before"""
+    begins: Ints
+    """(journeys + 1,)"""
+    ended: Bools
+    """Nothing can follow: the user has bought"""
+
+
+@compiled
+def advantages(steps: Steps, rule: tuple[float, float]) -> tuple[Floats, Floats]:
+    """Generalised advantage estimates and returns, (n,) each.
+
+    After the last step of a journey that has ended nothing is expected; where the time was over, the last value stands for
+    what would have come. rule: (discount per day, lambda per step). Between two steps d days apart the discount is its d-th
+    power. Source: Schulman et al. (2016), with the discount of a semi-Markov process.
     """
+    reward, value, days, begins, ended = steps
     discount, trace = rule
     advantage, target = np.zeros(len(reward)), np.zeros(len(reward))
     for journey in range(len(begins) - 1):

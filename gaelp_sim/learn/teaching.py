@@ -56,7 +56,7 @@ class Teacher:
         plan = self.oracle.plan
         factor = float(plan.calendar.price[min(moment.hour, plan.asked.ad_hours - 1)])
         place = (opportunities.channel, opportunities.signal)
-        gain = gains(plan.dynamics, place, offer, (plan.asked.money, factor), LEVELS, self.policy.actions.count)
+        gain = gains(plan.dynamics, place, offer, (plan.asked.money, factor), (LEVELS, self.policy.actions.count))
         values = {
             "user": known.user, "second": opportunities.second, "unit": opportunities.unit,
             "channel": opportunities.channel, "signal": opportunities.signal, "action": decided.action,
@@ -89,13 +89,13 @@ class Teacher:
 
 @compiled
 def gains(
-    at: Dynamics, seen: tuple[Codes, Codes], offer: Offer, money: tuple[float, float], levels: Floats, actions: int
+    at: Dynamics, seen: tuple[Codes, Codes], offer: Offer, money: tuple[float, float], choice: tuple[Floats, int]
 ) -> NDArray[np.float32]:
     """Expected gain in dollars of every action, (n, actions); 0 for staying out and for ads that the channel does not have.
 
-    money: (value of a dollar spent, factor on the hour's prices)
+    money: (value of a dollar spent, factor on the hour's prices); choice: (levels, how many actions)
     """
-    channel, signal = seen
+    (channel, signal), (levels, actions) = seen, choice
     found = np.zeros((len(channel), actions), dtype=np.float32)
     first, bids = at.options.first, len(levels) - 1
     for i in range(len(channel)):

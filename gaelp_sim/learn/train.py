@@ -24,7 +24,7 @@ from gaelp_sim.learn.actions import Actions
 from gaelp_sim.learn.checkpoints import MANIFEST, Manifest, load_checkpoint, save_checkpoint
 from gaelp_sim.learn.journeys import Journeys, sampled
 from gaelp_sim.learn.network import JourneyNet, Shape
-from gaelp_sim.learn.returns import advantages, rewards_usd
+from gaelp_sim.learn.returns import Steps, advantages, rewards_usd
 from gaelp_sim.learn.rollout import Classroom, Lived, live
 from gaelp_sim.learn.update import Learner, Lesson
 from gaelp_sim.scenario.schema import Scenario
@@ -54,7 +54,7 @@ class Plan:
     """Decisions learned from in an epoch; of more, whole users are drawn"""
     taught_share: float = 0.8
     """Share of the epochs in which the teacher is followed; then PPO goes on with what truly comes"""
-    heat_usd: tuple[float, float] = (0.05, 0.003)
+    heat_usd: tuple[float, float] = (0.02, 0.0005)
     """What a unit of entropy is worth, from the first taught epoch to the last"""
     crisis_factor: float = 1.0
     """How much more often crisis parents are learned from, at a weight of one over it"""
@@ -86,8 +86,7 @@ class Training:
         """New training, or that of the folder, where it was left off."""
         room = Classroom.of(scenario, plan.people, plan.worlds)
         actions = Actions.of(scenario)
-        torch.manual_seed(plan.seed)
-        net = JourneyNet(Shape(actions.count, actions.creatives))
+        net = JourneyNet.born(Shape(actions.count, actions.creatives), Draws(plan.seed))
         training = Training(room, plan, folder, Learner.of(net, plan.lesson, FLOOR))
         if (folder / "last" / MANIFEST).exists():
             training._take_up()
@@ -140,7 +139,8 @@ class Training:
         ended = np.isin(columns["user"][journeys.begins[1:] - 1], lived.sales["user"])
         value = columns["value"].astype(np.float64) * VALUE_USD
         rule = (self.plan.discount_per_day, self.plan.trace)
-        advantage, target = advantages(reward, value, columns["days"].astype(np.float64), journeys.begins, ended, rule)
+        steps = Steps(reward, value, columns["days"].astype(np.float64), journeys.begins, ended)
+        advantage, target = advantages(steps, rule)
         columns["advantage"] = ((advantage - advantage.mean()) / max(advantage.std(), 1e-9)).astype(np.float32)
         columns["target"] = (target / VALUE_USD).astype(np.float32)
         return journeys

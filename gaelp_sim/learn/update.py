@@ -18,11 +18,11 @@ SEEN = ("observation", "days", "allowed")
 class Lesson:
     """How strongly what is learned."""
 
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     batch_steps: int = 4_096
     passes: int = 2
     entropy: float = 0.003
-    lift_weight: float = 0.5
+    lift_weight: float = 0.02
     """Of the auxiliary head, which learns what winning is worth"""
     clip: float = 0.2
     value_weight: float = 0.5

@@ -12,7 +12,7 @@ import pytest
 from gaelp_sim.draws import Draws
 from gaelp_sim.errors import UsageError
 from gaelp_sim.learn.journeys import Journeys, sampled
-from gaelp_sim.learn.returns import advantages, rewards_usd
+from gaelp_sim.learn.returns import Steps, advantages, rewards_usd
 from gaelp_sim.scenario.loading import load_scenario
 
 torch = pytest.importorskip("torch")
@@ -42,7 +42,7 @@ def test_gains_are_what_bids_earn_on_average(room: Classroom) -> None:
     dynamics = plan.dynamics
     channel, signal, factor = np.array([0], dtype=np.int16), np.array([1], dtype=np.int16), 1.1
     offer = known(dynamics, channel, np.array([777]), plan.worth.after[30])
-    found = gains(dynamics, (channel, signal), offer, (1.0, factor), LEVELS, actions.count)[0]
+    found = gains(dynamics, (channel, signal), offer, (1.0, factor), (LEVELS, actions.count))[0]
     market = dynamics.prices.market_usd[1]
     below = dynamics.prices.below[1]
     grid = 2.0 ** (np.arange(len(below)) / 64 - 10)
@@ -68,9 +68,8 @@ def test_rewards_go_to_the_last_decision_before_the_sale() -> None:
 def test_advantages_by_hand() -> None:
     """Two steps two days apart that end in a purchase, and one cut off by the end of time."""
     reward, value = np.array([1.0, 2.0, 3.0]), np.array([0.5, 0.25, 4.0])
-    advantage, target = advantages(
-        reward, value, np.array([0.0, 2.0, 0.0]), np.array([0, 2, 3]), np.array([True, False]), (0.9, 0.5)
-    )
+    steps = Steps(reward, value, np.array([0.0, 2.0, 0.0]), np.array([0, 2, 3]), np.array([True, False]))
+    advantage, target = advantages(steps, (0.9, 0.5))
     second = 2.0 - 0.25
     first = 1.0 + 0.81 * 0.25 - 0.5 + 0.81 * 0.5 * second
     assert advantage == pytest.approx([first, second, 3.0 + 4.0 - 4.0])
@@ -81,7 +80,7 @@ def test_returns_telescope() -> None:
     """With lambda 1 and no discount the advantage is all that came less what was expected."""
     rng = np.random.default_rng(1)
     reward, value = rng.normal(size=9), rng.normal(size=9)
-    advantage, _ = advantages(reward, value, np.ones(9), np.array([0, 4, 9]), np.array([True, True]), (1.0, 1.0))
+    advantage, _ = advantages(Steps(reward, value, np.ones(9), np.array([0, 4, 9]), np.array([True, True])), (1.0, 1.0))
     assert advantage[0] == pytest.approx(reward[:4].sum() - value[0])
     assert advantage[4] == pytest.approx(reward[4:].sum() - value[4])
 
