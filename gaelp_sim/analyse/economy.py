@@ -14,7 +14,7 @@ from gaelp_sim.scenario.schema import Scenario
 MULTIPLES = (0.7, 1.2, 1.7)
 DAYS_MOST = 30
 """Longer scenarios are judged by their first days"""
-_SOURCE = "worked out from the scenario; notes on the economy, sections 5 and 7"
+_SOURCE = "worked out from the scenario; band chosen"
 OVER_SILENCE = "best possible profit over that without ads"
 OVER_RULE = "best possible profit over the best simple rule's"
 EVERYTHING_OVER = "profit of buying everything over the best simple rule's"

@@ -15,7 +15,7 @@ from gaelp_sim.market.bidder import Known, Moment
 from gaelp_sim.market.rule_policy import LEVEL_MULTIPLES
 from gaelp_sim.planning.belief import Answered, Heard, Senses, hear, note_outcomes, width
 from gaelp_sim.planning.expecting import Offer, Round, expected, for_lifts, known
-from gaelp_sim.planning.plan import Plan, Problem, budget_usd
+from gaelp_sim.planning.plan import Plan, Problem, budget_usd, check_plannable
 from gaelp_sim.planning.recursion import Way
 from gaelp_sim.planning.states import INTENT, TEACH, number_of
 from gaelp_sim.scenario.schema import Scenario
@@ -28,16 +28,19 @@ _PLANS_MOST = 4
 
 def clairvoyant(scenario: Scenario) -> Clairvoyant:
     """Bids by what people truly are and the plan that is best for them."""
+    check_plannable(scenario)
     return Clairvoyant(scenario, Way.BEST)
 
 
 def observable_planner(scenario: Scenario) -> Believer:
     """Bids what a win is worth on average over what the user may be, later bids of ours planned as if that were known."""
+    check_plannable(scenario)
     return Believer(scenario, Way.BEST)
 
 
 def one_step_lift(scenario: Scenario) -> Believer:
     """Bids what a win is worth on average if we never bid again."""
+    check_plannable(scenario)
     return Believer(scenario, Way.SILENT)
 
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gaelp_sim.errors import UsageError
 from gaelp_sim.events import US, Floats
 from gaelp_sim.market.budgets import accounts_of
 from gaelp_sim.planning.dynamics import Calendar, Dynamics, calendar_of, dynamics_of
 from gaelp_sim.planning.recursion import Asked, Way, Worth, worked_back
-from gaelp_sim.planning.states import LIVE, STAGE
+from gaelp_sim.planning.states import LIVE, SEGMENT, STAGE
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import HOURS_PER_DAY, MICROS_PER_UNIT
 from gaelp_sim.world.model import model_of
@@ -18,7 +19,9 @@ from gaelp_sim.world.model import model_of
 RUN_OUT_DAYS = 30
 """Days without ads of ours after the last day of ads, in which sales still count"""
 _MONEY_MOST = 64.0
-_CUTS = 9
+_CUTS = 14
+_GOLDEN = (5**0.5 - 1) / 2
+PLAN_BYTES_MOST = 2 * 2**30
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,11 @@ class Problem:
 
     @staticmethod
     def of(scenario: Scenario) -> Problem:
-        """Compile a scenario; its worlds' own parameters (intervals) stand at the middle of each."""
+        """Compile a scenario; its worlds' own parameters (intervals) stand at the middle of each.
+
+        Raises UsageError where nothing can be planned (see `check_plannable`).
+        """
+        check_plannable(scenario)
         model = model_of(scenario, scenario.seed)
         dynamics = dynamics_of(model)
         hours = (scenario.days + RUN_OUT_DAYS) * HOURS_PER_DAY
@@ -66,16 +73,21 @@ class Problem:
         """The best plan whose spend per person stays within a budget on average; infinite for none.
 
         The profit under a budget B is at most the least over money >= 1 of V(money) + (money - 1) B, a convex function:
-        its slope is B less the spend at that price, so where money = 1 spends too much the least is searched by thirds.
+        its slope is B less the spend at that price, so where money = 1 spends too much its least is searched for.
         """
         plan = self.plan()
         if not np.isfinite(budget_usd) or self.spend_usd(plan) <= budget_usd:
             return plan
+        # Golden sections: of the two points inside, one is that of the round before.
         low, high = 0.0, float(np.log(_MONEY_MOST))
+        inside: dict[float, float] = {}
         for _ in range(_CUTS):
-            one, two = low + (high - low) / 3, high - (high - low) / 3
-            bound = [self.plan(money=float(np.exp(x))).value_usd + (np.exp(x) - 1) * budget_usd for x in (one, two)]
-            low, high = (low, two) if bound[0] < bound[1] else (one, high)
+            one, two = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+            for point in (one, two):
+                if not any(abs(point - known) < 1e-9 for known in inside):
+                    inside[point] = self.plan(money=float(np.exp(point))).value_usd + (np.exp(point) - 1.0) * budget_usd
+            bounds = [next(value for known, value in inside.items() if abs(point - known) < 1e-9) for point in (one, two)]
+            low, high = (low, two) if bounds[0] < bounds[1] else (one, high)
         return self.plan(money=float(np.exp((low + high) / 2)))
 
     def spend_usd(self, plan: Plan) -> float:
@@ -83,6 +95,19 @@ class Problem:
         step = 1e-3 * plan.asked.money
         dearer = self.plan(Way(plan.asked.way), plan.asked.multiple, plan.asked.money + step)
         return (plan.value_usd - dearer.value_usd) / step
+
+
+def check_plannable(scenario: Scenario) -> None:
+    """Raise UsageError where people are an outside user model's, and where a plan would not fit in memory."""
+    if scenario.population.user_model is not None:
+        raise UsageError("planners know the scenario's own people; population.user_model has others: bid by rule there")
+    segments, lists = len(scenario.population.segments), 1 if scenario.email is None else 2
+    size = 4 * scenario.days * HOURS_PER_DAY * lists * segments * SEGMENT
+    if size > PLAN_BYTES_MOST:
+        raise UsageError(
+            f"a plan for {scenario.days} days and {segments} segments takes {size / 2**30:.1f} GB, at most "
+            f"{PLAN_BYTES_MOST / 2**30:.0f}: plan fewer --days"
+        )
 
 
 def _spread(scenario: Scenario, dynamics: Dynamics) -> Floats:

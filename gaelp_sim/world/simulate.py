@@ -30,7 +30,7 @@ from gaelp_sim.world.model import model_of
 from gaelp_sim.world.opponents import opponents_named
 from gaelp_sim.world.outside_users import user_model_named
 from gaelp_sim.world.outsiders import additive, makers
-from gaelp_sim.world.policies import DEFAULT_POLICY, policy_named
+from gaelp_sim.world.policies import DEFAULT_POLICY, PLANNERS, policy_named
 from gaelp_sim.world.request import Estimate, OnProgress, Progress, RunRequest, RunSummary, ignore
 from gaelp_sim.world.rows import auction_hour_rows, world_parameter_rows
 from gaelp_sim.world.shard import Tables, Task
@@ -77,6 +77,9 @@ def run(request: RunRequest, on_progress: OnProgress = ignore) -> RunSummary:
     scenario = _scenario_of(request)
     policy = request.policy or DEFAULT_POLICY
     policy_named(policy, scenario)
+    if policy in PLANNERS and request.continue_ref:
+        raise UsageError(f"--policy {policy}: its plan begins with a run's first hour, so it can't --continue one; "
+                         "run the whole with more --days")
     user_model_named(scenario)
     with Store.open(request.db_url) as store:
         parent = store.find_run(request.continue_ref) if request.continue_ref else None

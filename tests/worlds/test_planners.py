@@ -81,6 +81,28 @@ def test_spend_is_the_slope_of_the_plan(small: Scenario, outcomes: dict[str, Pla
     assert abs(problem.spend_usd(problem.plan()) * small.population.people - mean) <= 3 * error
 
 
+@pytest.mark.parametrize("scenario", [
+    load_scenario("short", [*EXACT, "channels.social.mechanism=first_price", "utc_offset_hours=5"]),
+    load_scenario("quickstart", [
+        *EXACT, "days=10", "us.budget.usd_day=null", "rivals.Bark.budget_usd_month=null", "email.per_day=2",
+        "creatives.offer.signup_on_click=0.5", "email.view_adds_goodwill=0.3", "population.people=500",
+    ]),
+    load_scenario("short", [*EXACT, "response.overexposure_from=1", "response.fatigue_half_life_days=9"]),
+], ids=["first price", "e-mail", "wear"])
+def test_other_worlds_plans_are_worth_what_they_earn(scenario: Scenario) -> None:
+    """With parts that the small world lacks: shaded bids, mails and sign-ups, strong harm."""
+    assert not caveats(scenario)
+    mean, error = _mean(played(scenario, "clairvoyant", range(80)).profit_usd)
+    assert abs(Problem.of(scenario).plan().value_usd * scenario.population.people - mean) <= 3 * error
+
+
+def test_what_can_t_be_planned_is_refused() -> None:
+    with pytest.raises(UsageError, match="user_model"):
+        Problem.of(load_scenario("quickstart", ["population.user_model=somewhere:Users"]))
+    with pytest.raises(UsageError, match="fewer --days"):
+        Problem.of(load_scenario("parental_controls", ["days=3650"]))
+
+
 class Fixed(RulePolicy):
     """Market prices by signal, by day and by night, to everybody."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gaelp_sim.errors import UsageError
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.store import Store, row_hash
 from gaelp_sim.world.policies import PLANNERS
@@ -29,6 +30,14 @@ def test_an_oracle_s_run_is_stored_and_replayed(tmp_path: Path, name: str) -> No
     assert ((decision["level"] > 0) == (decision["bid_micros"] > 0)).all() and (decision["propensity"] == 1).all()
     assert len(np.unique(decision["creative"])) > 1
     assert replay(url, "@last", "logged").equal
+
+
+def test_a_plan_continues_no_run(tmp_path: Path) -> None:
+    """It would take the second month for the first one."""
+    url = f"sqlite:///{tmp_path / 'whole.db'}"
+    run(RunRequest(load_scenario("quickstart", SMALL), url))
+    with pytest.raises(UsageError, match="can't --continue"):
+        run(RunRequest(load_scenario("quickstart", SMALL), url, policy="clairvoyant", continue_ref="@last"))
 
 
 def test_workers_don_t_matter(tmp_path: Path) -> None:
