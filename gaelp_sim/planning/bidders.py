@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaelp_sim.errors import BidderError
-from gaelp_sim.events import NONE, Bids, Floats, Opportunities, Outcomes, Stage, Statistics
+from gaelp_sim.events import Bids, Floats, Opportunities, Outcomes, Stage, Statistics
 from gaelp_sim.market.bidder import Known, Moment
 from gaelp_sim.market.rule_policy import LEVEL_MULTIPLES
 from gaelp_sim.planning.belief import Answered, Heard, Senses, hear, note_outcomes, width
@@ -120,7 +120,10 @@ class Clairvoyant(_Planner):
         return self._bids(opportunities, moment, self.offer(opportunities, moment, known_people))
 
     def offer(self, opportunities: Opportunities, moment: Moment, known_people: Known) -> Offer:
-        """What each ad is worth to us for what people are; nothing for those who have decided."""
+        """What each ad is worth to us for what people are, and what it costs.
+
+        For those who have decided it is worth nothing, but costs what it costs for others: they still look and click.
+        """
         truth = known_people.truth
         if truth is None:
             raise BidderError("bidder clairvoyant: the truth was not told")
@@ -129,8 +132,9 @@ class Clairvoyant(_Planner):
         stage = np.minimum(truth.stage, INTENT).astype(np.int64)
         level = truth.level.astype(np.int64)
         state = number_of(group.astype(np.int64), stage, level[0], level[1]) + level[2] * TEACH + level[3]
-        state[truth.decided | (truth.stage == Stage.CONVERTED)] = NONE
-        return known(dynamics, opportunities.channel, state, self._after(moment.hour))
+        offer = known(dynamics, opportunities.channel, state, self._after(moment.hour))
+        offer.lift[truth.decided | (truth.stage == Stage.CONVERTED)] = 0.0
+        return offer
 
     def note(self, opportunities: Opportunities, ended: tuple[Bids, Outcomes], known_people: Known) -> None:
         """Nothing to note."""

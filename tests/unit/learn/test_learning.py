@@ -11,9 +11,12 @@ import pytest
 
 from gaelp_sim.draws import Draws
 from gaelp_sim.errors import UsageError
+from gaelp_sim.events import Opportunities
 from gaelp_sim.learn.journeys import Journeys, sampled
 from gaelp_sim.learn.returns import Steps, advantages, rewards_usd
+from gaelp_sim.market.bidder import Known, Moment, Truth
 from gaelp_sim.scenario.loading import load_scenario
+from gaelp_sim.units import PPM
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
@@ -143,3 +146,18 @@ def test_training_learns_and_resumes_to_the_same_weights(tmp_path: Path) -> None
     assert [line["epoch"] for line in lines] == [0, 1, 2, 3]
     with pytest.raises(UsageError, match="other settings"):
         Training.begin(scenario, Plan(epochs=5), tmp_path / "whole")
+
+
+def test_ads_for_those_who_have_decided_cost_and_gain_nothing(room: Classroom) -> None:
+    """Somebody who has decided clicks like anybody: the best is to stay out."""
+    n = 6
+    zero = np.zeros(n, dtype=np.int64)
+    told = {"channel": zero.astype(np.int16), "signal": np.ones(n, dtype=np.int16)}
+    opportunities = Opportunities(**{name: told.get(name, zero) for name in Opportunities.__annotations__})
+    moment = Moment(30, 6, np.ones(1), np.zeros(n, dtype=np.uint32), zero > 0, np.full((1, 2), PPM), np.full((1, 2), PPM))
+    truth = Truth(zero, np.full(n, 3), np.zeros((4, n), dtype=np.int64), np.arange(n) >= 3)
+    people = Known(np.arange(n), zero > 0, np.zeros((n, 0), dtype=np.float32), truth)
+    offer = room.oracle.offer(opportunities, moment, people)
+    dynamics, actions = room.oracle.plan.dynamics, Actions.of(room.scenario)
+    found = gains(dynamics, (opportunities.channel, opportunities.signal), offer, (1.0, 1.0), (LEVELS, actions.count))
+    assert (found[:3].max(axis=1) > 0).all() and (found[3:].max(axis=1) == 0).all() and (found[3:].min(axis=1) < -0.01).all()
