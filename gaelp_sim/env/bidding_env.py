@@ -8,7 +8,7 @@ truncation, never an end: people go on to buy.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -87,7 +87,7 @@ class BiddingEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     True
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - as Gymnasium declares it
 
     def __init__(self, scenario: str | Scenario = "short", people: int | None = None, days: int | None = None) -> None:
         """A scenario by name or file, with so many people (budgets stay) and days an episode, else its own.
@@ -108,6 +108,8 @@ class BiddingEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self.action_space = Box(0.0, MULTIPLIER_MAX, (self.channels,), np.float32)
         self._shard: Shard | None = None
         self._begun_hour = self._hour = 0
+        self._due: list[int] = []
+        """When reports of sales come, seconds"""
 
     @property
     def observation_names(self) -> list[str]:
