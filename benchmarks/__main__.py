@@ -19,7 +19,7 @@ from benchmarks.tables import Table
 
 HOMES = {
     "auctions": "simulator", "stored": "simulator", "users": "simulator", "store": "store", "flagship": "whole",
-    "profile": "profile", "attribution": "truth", "causes": "truth", "linkage": "linkage",
+    "profile": "profile", "attribution": "truth", "causes": "truth", "linkage": "linkage", "planners": "planners",
     "calibration": "logs",
     "million": "whole", "epoch": "whole", "start": "whole", "cells": "cells",
 }

@@ -105,7 +105,7 @@ class _Planner:
 
 @dataclass
 class Clairvoyant(_Planner):
-    """An oracle: it sees what people truly are. Exactly optimal where `Problem.caveats` names nothing."""
+    """An oracle: it sees what people truly are. Exactly optimal where `plan.caveats` names nothing."""
 
     sees_truth: bool = True
     observes: bool = False

@@ -150,6 +150,7 @@ def caveats(scenario: Scenario) -> list[str]:
         "people may have several opportunities an hour": scenario.population.opportunities_per_hour_max > 1,
         "a frequency cap keeps us out": us.frequency_cap is not None,
         "a budget binds by the day, and plans price it in on average": np.isfinite(budget_usd(scenario)),
+        "campaigns have budgets of their own": any(campaign.budget_usd_day for campaign in us.campaigns),
         "creatives are refreshed": any(creative.refresh_days for creative in scenario.creatives),
         "an outside user model decides clicks": scenario.population.user_model is not None,
         "parameters are intervals": bool(scenario.intervals),
