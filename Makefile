@@ -70,7 +70,7 @@ $(VENV)/core.stamp: $(DECLARED) | $(BIN)/pip
 	@touch $@
 
 $(VENV)/all.stamp: $(DECLARED) | $(BIN)/pip
-	$(INSTALL) -e '.[postgres,logs]'
+	$(INSTALL) -e '.[postgres,logs,learn,env]'
 	@touch $@ $(VENV)/core.stamp
 
 $(VENV)/test.stamp: $(DECLARED) | $(BIN)/pip

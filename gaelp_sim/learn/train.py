@@ -116,13 +116,13 @@ class Training:
         lived = live(self.room, self.learner.net.eval(), TRAIN_SEEDS + plan.seed * 10_000 + number, floor=FLOOR)
         journeys = self._sampled(lived, number)
         self.learner.net.train()
-        if progress < plan.taught_share:
+        taught = number < round(plan.taught_share * plan.epochs)
+        if taught:
             first, last = plan.heat_usd
             heat = first * (last / first) ** (progress / plan.taught_share)
             figures = self.learner.follow(journeys, SCALE_USD, heat, number)
         else:
             figures = self.learner.improve(journeys, number)
-        taught = progress < plan.taught_share
         return {"epoch": number, "taught": taught, "learned_from": int(journeys.begins[-1]), **lived.figures, **figures}
 
     def _sampled(self, lived: Lived, number: int) -> Journeys:
