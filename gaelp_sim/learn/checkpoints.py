@@ -150,7 +150,10 @@ def _check_version(folder: Path, manifest: Manifest) -> None:
 
 
 def learned_policy(scenario: Scenario, name: str) -> LearnedPolicy:
-    """The policy `checkpoint:FOLDER` for a scenario; raises UsageError where it was trained for other ads or channels."""
+    """The policy `checkpoint:FOLDER` for a scenario: its likeliest action, but for the floor's exploration.
+
+    Raises UsageError where it was trained for other ads or channels.
+    """
     folder = Path(name.removeprefix(CHECKPOINT))
     net, manifest = load_checkpoint(folder)
     here = Manifest.of(net, scenario, 0, {})
@@ -163,4 +166,4 @@ def learned_policy(scenario: Scenario, name: str) -> LearnedPolicy:
     if Actions.of(scenario).count != net.shape.actions:
         raise UsageError(f"--policy {name}: it has {net.shape.actions} actions, {scenario.name} has others; train it here")
     torch.set_num_threads(1)  # rounds are small: a second thread waits more than it works
-    return LearnedPolicy.of(scenario, net, floor=FLOOR)
+    return LearnedPolicy.of(scenario, net, floor=FLOOR, greedy=True)

@@ -151,3 +151,19 @@ def test_latents_change_nothing(policy: LearnedPolicy, scenario: Scenario) -> No
         notes = np.zeros((50, policy.notes), dtype=np.float32)
         answers.append(policy.bid_knowing(opportunities, moment, known(policy, notes, observation, truth)))
     assert all((getattr(answers[0], name) == getattr(answers[1], name)).all() for name in vars(answers[0]))
+
+
+def test_acting_greedily_keeps_exact_propensities(policy: LearnedPolicy, scenario: Scenario) -> None:
+    """The likeliest action, and the floor's uniform share of everything allowed."""
+    rng = np.random.default_rng(6)
+    opportunities, moment, observation = seen(scenario, 200, rng, 100)
+    drawn, sure = (
+        replace(policy, greedy=greedy, floor=0.01).decide(
+            opportunities, moment, known(policy, np.zeros((200, policy.notes), dtype=np.float32), observation)
+        ) for greedy in (False, True)
+    )
+    each = 0.01 / sure.allowed.sum(axis=1)
+    assert (sure.chances.argmax(axis=1) == drawn.chances.argmax(axis=1)).all()
+    assert sure.chances.max(axis=1) == pytest.approx(0.99 + each)
+    assert (sure.chances[sure.allowed] > 0).all() and sure.chances.sum(axis=1) == pytest.approx(1.0)
+    assert (sure.action == drawn.chances.argmax(axis=1)).mean() > 0.95
