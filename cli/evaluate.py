@@ -9,7 +9,6 @@ from gaelp_sim.cli.command import GaelpCommand, Settings
 from gaelp_sim.cli.output import print_records, say
 from gaelp_sim.cli.params import ScenarioRef
 from gaelp_sim.cli.run import COMPILING
-from gaelp_sim.scenario.schema import Scenario
 
 COLUMNS = (
     "policy", "kind", "profit_usd", "over_best_share", "over_best_low", "over_best_high", "share_of_way",
@@ -31,7 +30,7 @@ COLUMNS = (
 )
 @click.pass_obj
 def evaluate(
-    settings: Settings, /, policies: tuple[str, ...], scenario: Scenario, sets: tuple[str, ...], worlds: int,
+    settings: Settings, /, policies: tuple[str, ...], scenario: str, sets: tuple[str, ...], worlds: int,
     tuning_worlds: int,
 ) -> None:
     """Grade policies beside tuned baselines and the best possible.

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gaelp_sim.cli.library import Record
 from gaelp_sim.errors import GaelpError, UsageError
-from gaelp_sim.scenario.schema import Scenario
+
+if TYPE_CHECKING:
+    from gaelp_sim.scenario.schema import Scenario
 
 SECONDS_PER_MINUTE = 60.0
 
 
-def _changed(scenario: Scenario, sets: Sequence[str]) -> Scenario:
-    """The scenario with options applied."""
-    from gaelp_sim.scenario.loading import parse_scenario
-    from gaelp_sim.scenario.resolved import resolved_text
+def _scenario(source: str, sets: Sequence[str]) -> Scenario:
+    """The scenario of that name or file, with options applied."""
+    from gaelp_sim.scenario.loading import load_scenario
 
-    return parse_scenario(resolved_text(scenario), scenario.name, sets) if sets else scenario
+    return load_scenario(source, sets)
 
 
 def _needs_torch() -> None:
@@ -30,7 +31,7 @@ def _needs_torch() -> None:
 
 
 def trained(
-    scenario: Scenario, sets: Sequence[str], out: Path, asked: dict[str, Any], on_epoch: Callable[[Record], None]
+    scenario: str, sets: Sequence[str], out: Path, asked: dict[str, Any], on_epoch: Callable[[Record], None]
 ) -> Record:
     """Train a policy; the last epoch's figures."""
     _needs_torch()
@@ -38,7 +39,7 @@ def trained(
 
     minutes = asked.pop("budget_minutes")
     plan = Plan(budget_s=minutes * SECONDS_PER_MINUTE if minutes else float("inf"), **asked)
-    training = Training.begin(_changed(scenario, sets), plan, out)
+    training = Training.begin(_scenario(scenario, sets), plan, out)
     told: Record = {"epoch": training.epoch}
 
     def keep(epoch: Record) -> None:
@@ -62,14 +63,14 @@ def epoch_line(told: Record) -> str:
 
 
 def graded(
-    scenario: Scenario, sets: Sequence[str], policies: Sequence[str], worlds: tuple[int, int],
+    scenario: str, sets: Sequence[str], policies: Sequence[str], worlds: tuple[int, int],
     on_step: Callable[[str], None],
 ) -> list[Record]:
     """Grade policies on the hold-out."""
     from gaelp_sim.evaluate.grade import Asked, evaluate
     from gaelp_sim.world.policies import policy_named
 
-    ours = _changed(scenario, sets)
+    ours = _scenario(scenario, sets)
     for name in policies:  # a misspelt name is told before hours of tuning, not after
         policy_named(name, ours)
     return [row.as_json() for row in evaluate(ours, Asked(tuple(policies), *worlds), on_step)]

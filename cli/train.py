@@ -12,7 +12,6 @@ from gaelp_sim.cli.command import GaelpCommand, Settings
 from gaelp_sim.cli.output import print_json, say
 from gaelp_sim.cli.params import ScenarioRef
 from gaelp_sim.cli.run import COMPILING
-from gaelp_sim.scenario.schema import Scenario
 
 
 @click.command(cls=GaelpCommand)
@@ -40,7 +39,7 @@ from gaelp_sim.scenario.schema import Scenario
     help="Share of epochs in which expected gains are followed; then PPO goes on with what truly comes.",
 )
 @click.pass_obj
-def train(settings: Settings, /, scenario: Scenario, out: Path, sets: tuple[str, ...], **asked: Any) -> None:
+def train(settings: Settings, /, scenario: str, out: Path, sets: tuple[str, ...], **asked: Any) -> None:
     """Train a bidding policy in simulated worlds.
 
     A network with a memory of each user's journey learns in worlds of its own; other worlds, of which nothing is learned,
@@ -57,4 +56,4 @@ def train(settings: Settings, /, scenario: Scenario, out: Path, sets: tuple[str,
     if settings.as_json:
         print_json(told)
     else:
-        say(settings, f"best and last policies are in {out}; next: gaelp evaluate checkpoint:{out}/best {scenario.name}")
+        say(settings, f"best and last policies are in {out}; next: gaelp evaluate checkpoint:{out}/best {scenario}")

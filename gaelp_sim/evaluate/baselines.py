@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gaelp_sim.events import US, Floats, Ints, TouchKind
-from gaelp_sim.market.bidder import Bidder
+from gaelp_sim.market.bidder import BID_MICROS_MAX, Bidder
 from gaelp_sim.market.rule_policy import MARKET_LEVEL, RulePolicy
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import HOURS_PER_DAY, MICROS_PER_UNIT, PER_MILLE, SECONDS_PER_DAY
@@ -21,6 +21,8 @@ from gaelp_sim.world.stack import Place
 
 LAST, LINEAR = "last_touch", "linear_touch"
 LOOKBACK_DAYS = 30
+PRICE_MAX = BID_MICROS_MAX // 10
+"""A value credited to a handful of charges can be anything; nobody bids more than this."""
 _EXPLORING, _HARDLY = 0.3, 1e-6
 _ROUNDS = 2
 
@@ -29,7 +31,7 @@ def priced(scenario: Scenario, price_micros: Ints, exploration: float = _HARDLY)
     """Bids so much for each signal, whoever it is about; creatives are the rule's."""
     rule = RulePolicy.of(scenario)
     level = np.full_like(rule.greedy_level, MARKET_LEVEL)
-    return replace(rule, price_micros=np.maximum(price_micros, 1), greedy_level=level, epsilon=exploration,
+    return replace(rule, price_micros=np.clip(price_micros, 1, PRICE_MAX), greedy_level=level, epsilon=exploration,
                    device_factor=np.ones_like(rule.device_factor))
 
 
