@@ -1,6 +1,6 @@
 """`gaelp evaluate`: policies beside what people run today, references and the best possible, in worlds that nobody knows.
 
-The hold-out's seed is fixed here, and no other code uses it; training and tuning have theirs. All policies meet the
+All policies meet the
 same people with the same luck, so differences are taken world by world.
 """
 
@@ -16,11 +16,9 @@ from gaelp_sim.analyse.room import interval
 from gaelp_sim.evaluate.baselines import LAST, LINEAR, fixed, touch_values
 from gaelp_sim.market.bidder import Bidder
 from gaelp_sim.planning.played import Played, played, with_rule
+from gaelp_sim.planning.seeds import HOLDOUT_SEED, TUNING_SEED
 from gaelp_sim.scenario.schema import Scenario
 
-HOLDOUT_SEED = 77_001
-TUNING_SEED = 55_001
-"""Values are learned and dials are tuned in worlds of these seeds."""
 MULTIPLES = (0.4, 0.55, 0.7, 0.85, 1.0, 1.2, 1.45)
 BASELINE, REFERENCE, ORACLE, GRADED = "baseline", "reference", "oracle", "graded"
 REFERENCES = {"one_step_lift": REFERENCE, "observable_planner": REFERENCE, "clairvoyant": ORACLE}

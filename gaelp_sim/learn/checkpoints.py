@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -29,12 +30,15 @@ from gaelp_sim.learn.network import JourneyNet, Shape
 from gaelp_sim.learn.policy import FLOOR, LearnedPolicy
 from gaelp_sim.observe.table import NAMES
 from gaelp_sim.scenario.schema import Scenario
-from gaelp_sim.world.policies import CHECKPOINT
+from gaelp_sim.world.policies import CHECKPOINT, PIN, SHIPPED
 
 WEIGHTS, MANIFEST = "weights.safetensors", "manifest.json"
 FORMAT = 1
 BYTES_MAX = 512 << 20
 SIZE_MAX = 4_096
+PIN_DIGITS = 12
+SHIPPED_FOLDER = Path(__file__).with_name("shipped")
+_PINNED = re.compile(f"{PIN}[0-9a-f]{{{PIN_DIGITS}}}$")
 
 
 @dataclass(frozen=True)
@@ -149,13 +153,30 @@ def _check_version(folder: Path, manifest: Manifest) -> None:
         raise UsageError(f"{path}: shape: {str(shape)[:60]} is no network of this version; train again")
 
 
+def pinned(name: str) -> str:
+    """A checkpoint's name, ending with the first digits of its weights' SHA-256."""
+    folder, _ = _named(name)
+    return f"{_PINNED.sub('', name)}{PIN}{read_manifest(folder).weights_sha256[:PIN_DIGITS]}"
+
+
+def _named(name: str) -> tuple[Path, str]:
+    """The folder that a name means, and how the weights' SHA-256 must begin."""
+    found = _PINNED.search(name)
+    bare = _PINNED.sub("", name)
+    folder = SHIPPED_FOLDER / bare if bare in SHIPPED else Path(bare.removeprefix(CHECKPOINT))
+    return folder, found[0].removeprefix(PIN) if found else ""
+
+
 def learned_policy(scenario: Scenario, name: str) -> LearnedPolicy:
-    """The policy `checkpoint:FOLDER` for a scenario: its likeliest action, but for the floor's exploration.
+    """The policy `checkpoint:FOLDER`, or a shipped one, as a bidder: its likeliest action, the floor's exploration aside.
 
     Raises UsageError where it was trained for other ads or channels.
     """
-    folder = Path(name.removeprefix(CHECKPOINT))
+    folder, pin = _named(name)
     net, manifest = load_checkpoint(folder)
+    if not manifest.weights_sha256.startswith(pin):
+        raise UsageError(f"--policy {name}: {folder} holds other weights by now ({manifest.weights_sha256[:PIN_DIGITS]}); "
+                         "put those of the run back")
     here = Manifest.of(net, scenario, 0, {})
     for what in ("channels", "signals", "creatives"):
         if getattr(here, what) != getattr(manifest, what):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from gaelp_sim.draws import uniform
+from gaelp_sim.errors import BidderError
 from gaelp_sim.events import Bids, Bools, Floats, Ints, Opportunities, Outcomes, Statistics
 from gaelp_sim.learn.actions import Actions
 from gaelp_sim.learn.network import JourneyNet, probabilities
@@ -51,7 +52,6 @@ class LearnedPolicy:
     observes: bool = True
     greedy: bool = False
     """Take the likeliest action; the floor's exploration aside"""
-    _state: list[tuple[Ints, NDArray[np.float32]]] = field(default_factory=list)
 
     @staticmethod
     def of(scenario: Scenario, net: JourneyNet, *, floor: float = FLOOR, greedy: bool = False) -> LearnedPolicy:
@@ -64,12 +64,18 @@ class LearnedPolicy:
         return 2 * self.net.shape.hidden + 2
 
     def bid(self, opportunities: Opportunities, moment: Moment) -> Bids:
-        """Not without features: the world asks `bid_knowing`."""
-        raise NotImplementedError("a learned policy bids on what it observes")
+        """Refused: it bids on features and its memory of users, which only a run has."""
+        raise BidderError("bidder checkpoint: it bids on what a run lets it observe, so it can only bid inside a run")
 
     def bid_knowing(self, opportunities: Opportunities, moment: Moment, known: Known) -> Bids:
-        """Draw an action for each opportunity from the policy; its memory of the users moves on."""
-        decided = self.decide(opportunities, moment, known)
+        """Draw an action for each opportunity from the policy; its memory of the users moves on.
+
+        Each unit's opportunities are decided by themselves: sums of floats come out a last bit apart in other company, and
+        a world's rows must not depend on the worlds that are simulated beside it.
+        """
+        order = np.argsort(opportunities.unit, kind="stable")
+        ends = np.flatnonzero(np.diff(opportunities.unit[order])) + 1
+        decided = self.decide(opportunities, moment, known, np.split(order, ends))
         return self.bids(opportunities, moment, decided)
 
     def bids(self, opportunities: Opportunities, moment: Moment, decided: Decided) -> Bids:
@@ -79,14 +85,19 @@ class LearnedPolicy:
         creative = np.maximum(self.actions.creative(decided.action), 0).astype(np.int16)
         return Bids(bid * pace // PPM, self.actions.level(decided.action), creative, decided.propensity)
 
-    def decide(self, opportunities: Opportunities, moment: Moment, known: Known) -> Decided:
-        """Actions with exact propensities. The notes are written at once: the memory does not depend on outcomes."""
+    def decide(
+        self, opportunities: Opportunities, moment: Moment, known: Known, groups: list[Ints] | None = None
+    ) -> Decided:
+        """Actions with exact propensities. The notes are written at once: the memory does not depend on outcomes.
+
+        groups: places of opportunities that are decided together; by default all of them
+        """
         assert known.observation is not None
         hidden = self.net.shape.hidden
         note = known.notes[known.user]
         second = opportunities.second.astype(np.float32)
         days = np.where(note[:, _COUNT] > 0, (second - note[:, _SECOND]) / SECONDS_PER_DAY, 0.0).astype(np.float32)
-        logits, value, memory = self._run(known.observation, note[:, : 2 * hidden], days)
+        logits, value, memory = self._run((known.observation, note[:, : 2 * hidden], days), groups)
         allowed = self.actions.allowed[opportunities.channel]
         chances = probabilities(logits, allowed, 0.0)
         if self.greedy:
@@ -99,22 +110,23 @@ class LearnedPolicy:
         return Decided(action, chances[np.arange(len(action)), action], days, value, allowed, chances)
 
     def _run(
-        self, observation: NDArray[np.float32], memory: NDArray[np.float32], days: NDArray[np.float32]
+        self, seen: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]], groups: list[Ints] | None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        hidden = self.net.shape.hidden
-        logits, value, after = [], [], []
+        """Logits, values and memories after it, of (observations, memories, days)."""
+        n, shape = len(seen[0]), self.net.shape
+        whole = [np.arange(n)] if groups is None else groups
+        logits, value = np.empty((n, shape.actions), dtype=np.float32), np.empty(n, dtype=np.float32)
+        after = np.empty((n, 2 * shape.hidden), dtype=np.float32)
         with torch.inference_mode():
-            for first in range(0, len(observation), BATCH):
-                part = slice(first, first + BATCH)
-                before = torch.from_numpy(memory[part])
-                state = (before[None, :, :hidden].contiguous(), before[None, :, hidden:].contiguous())
-                out, worth, (h, c) = self.net.step(
-                    torch.from_numpy(observation[part]), state, torch.from_numpy(days[part])
-                )
-                logits.append(out.numpy())
-                value.append(worth.numpy())
-                after.append(np.concatenate([h[0].numpy(), c[0].numpy()], axis=1))
-        return np.concatenate(logits), np.concatenate(value), np.concatenate(after)
+            for group in whole:
+                for first in range(0, len(group), BATCH):
+                    part = group[first : first + BATCH]
+                    observation, before, days = (torch.tensor(column[part]) for column in seen)
+                    state = (before[None, :, : shape.hidden].contiguous(), before[None, :, shape.hidden :].contiguous())
+                    out, worth, (h, c) = self.net.step(observation, state, days)
+                    logits[part], value[part] = out.numpy(), worth.numpy()
+                    after[part] = np.concatenate([h[0].numpy(), c[0].numpy()], axis=1)
+        return logits, value, after
 
     def note(self, opportunities: Opportunities, ended: tuple[Bids, Outcomes], known: Known) -> None:
         """Outcomes reach the memory through the features of the next opportunity."""

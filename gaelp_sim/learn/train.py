@@ -27,6 +27,7 @@ from gaelp_sim.learn.network import JourneyNet, Shape
 from gaelp_sim.learn.returns import Steps, advantages, rewards_usd
 from gaelp_sim.learn.rollout import Classroom, Lived, live
 from gaelp_sim.learn.update import Learner, Lesson
+from gaelp_sim.planning.seeds import training_seed, validation_seed
 from gaelp_sim.scenario.schema import Scenario
 
 OPTIMISER = "optimiser.safetensors"
@@ -36,8 +37,6 @@ VALUE_USD = 20.0
 """The critic's unit."""
 FLOOR = 0.02
 """Share of decisions that are taken at random while learning."""
-TRAIN_SEEDS, VALIDATION_SEEDS = 1_000_000, 2_000_000
-"""Seeds of training and of validation begin there; those of `evaluate` lie elsewhere."""
 OnEpoch = Callable[[dict[str, Any]], None]
 
 
@@ -113,7 +112,7 @@ class Training:
         progress = number / max(plan.epochs - 1, 1)
         for group in self.learner.optimiser.param_groups:
             group["lr"] = plan.lesson.learning_rate * (1.0 - 0.95 * progress)
-        lived = live(self.room, self.learner.net.eval(), TRAIN_SEEDS + plan.seed * 10_000 + number, floor=FLOOR)
+        lived = live(self.room, self.learner.net.eval(), training_seed(plan.seed, number), floor=FLOOR)
         journeys = self._sampled(lived, number)
         self.learner.net.train()
         taught = number < round(plan.taught_share * plan.epochs)
@@ -150,7 +149,7 @@ class Training:
         room = self.room if self.plan.validation_worlds == self.room.scenario.worlds else Classroom(
             self.room.scenario.model_copy(update={"worlds": self.plan.validation_worlds}), self.room.oracle
         )
-        figures = live(room, self.learner.net.eval(), VALIDATION_SEEDS + self.plan.seed, floor=FLOOR).figures
+        figures = live(room, self.learner.net.eval(), validation_seed(self.plan.seed), floor=FLOOR).figures
         told = {f"validation_{name}": value for name, value in figures.items()}
         # What a decision gains on average has far less luck in it than the sales that came.
         score = figures["taken_gain_usd"]

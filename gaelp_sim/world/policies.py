@@ -6,6 +6,7 @@ import importlib
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
+from types import ModuleType
 from typing import Any, cast
 
 import numpy as np
@@ -36,10 +37,12 @@ PLANNERS = {
 worlds, so they stand on a floor above and are loaded by name."""
 
 
-CHECKPOINT = "checkpoint:"
+CHECKPOINT, PIN = "checkpoint:", "#"
 """A policy that was learned is named by this and its folder; it is loaded by name, as only the room of learning may
 load torch."""
-_LEARNED = "gaelp_sim.learn.checkpoints:learned_policy"
+SHIPPED = ("ppo",)
+"""Learned policies that come with the package."""
+_LEARNED = "gaelp_sim.learn.checkpoints"
 
 
 def policy_named(name: str, scenario: Scenario) -> Bidder:
@@ -52,24 +55,35 @@ def policy_named(name: str, scenario: Scenario) -> Bidder:
     if name in PLANNERS:
         module, _, maker = PLANNERS[name].partition(":")
         return cast(Bidder, getattr(importlib.import_module(module), maker)(scenario))
-    if name.startswith(CHECKPOINT):
-        return _learned(name, scenario)
+    if is_learned(name):
+        return cast(Bidder, _learning(name).learned_policy(scenario, name))
     if ":" in name:
         return outsider_named(name, f"--policy {name}", scenario)
-    known = sorted([*_REGISTRY, *PLANNERS])
+    known = sorted([*_REGISTRY, *PLANNERS, *SHIPPED])
     near = get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}."
     raise UsageError(f"--policy {name}: no such policy; {hint} Your own is named module:Class, a learned one "
                      f"{CHECKPOINT}FOLDER.")
 
 
-def _learned(name: str, scenario: Scenario) -> Bidder:
-    module, _, maker = _LEARNED.partition(":")
+def is_learned(name: str) -> bool:
+    """Whether a policy's name is that of a checkpoint, shipped or in a folder, pinned or not."""
+    return name.startswith(CHECKPOINT) or name.partition(PIN)[0] in SHIPPED
+
+
+def pinned(name: str) -> str:
+    """The name under which a run keeps its policy: a learned one's ends with the first digits of its weights' SHA-256.
+
+    A folder that holds other weights by the time of a resume or a replay is then refused.
+    """
+    return cast(str, _learning(name).pinned(name)) if is_learned(name) else name
+
+
+def _learning(name: str) -> ModuleType:
     try:
-        made = getattr(importlib.import_module(module), maker)
+        return importlib.import_module(_LEARNED)
     except ImportError:
         raise UsageError(f"--policy {name}: learned policies need torch; next: pip install 'gaelp-sim[learn]'") from None
-    return cast(Bidder, made(scenario, name))
 
 
 def named_from_outside(name: str) -> bool:

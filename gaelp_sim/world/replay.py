@@ -13,7 +13,7 @@ import numpy as np
 from gaelp_sim.errors import UsageError
 from gaelp_sim.store import RunRecord, Store, row_hash
 from gaelp_sim.world.request import OnProgress, ignore
-from gaelp_sim.world.simulate import cpu_features, numba_version, rerun
+from gaelp_sim.world.simulate import cpu_features, numba_version, rerun, torch_version
 from gaelp_sim.world.stored_scenario import stored_scenario
 
 LOGGED = "logged"
@@ -57,9 +57,10 @@ def replay(db_url: str, run_ref: str, policy: str, on_progress: OnProgress = ign
 
 def machine_differs(run: RunRecord) -> str:
     """What of this machine differs from the one a run was made on: its last bits may then differ too."""
-    here = (
-        ("numpy", np.__version__), ("numba", numba_version()), ("Python", platform.python_version()),
-        ("CPU features", cpu_features()),
-    )
-    then = (run.numpy_version, run.numba_version, run.python_version, run.cpu_features)
-    return "; ".join(f"{name} {now}, was {was}" for (name, now), was in zip(here, then, strict=True) if now != was)
+    told = [
+        ("numpy", np.__version__, run.numpy_version), ("numba", numba_version(), run.numba_version),
+        ("Python", platform.python_version(), run.python_version), ("CPU features", cpu_features(), run.cpu_features),
+    ]
+    if run.torch_version:
+        told.append(("torch", torch_version(), run.torch_version))
+    return "; ".join(f"{name} {now}, was {then}" for name, now, then in told if now != then)

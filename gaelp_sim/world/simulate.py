@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.metadata import version
 from types import FrameType
 from typing import Any
 
@@ -30,7 +31,7 @@ from gaelp_sim.world.model import model_of
 from gaelp_sim.world.opponents import opponents_named
 from gaelp_sim.world.outside_users import user_model_named
 from gaelp_sim.world.outsiders import additive, makers
-from gaelp_sim.world.policies import DEFAULT_POLICY, PLANNERS, policy_named
+from gaelp_sim.world.policies import DEFAULT_POLICY, PLANNERS, is_learned, pinned, policy_named
 from gaelp_sim.world.request import Estimate, OnProgress, Progress, RunRequest, RunSummary, ignore
 from gaelp_sim.world.rows import auction_hour_rows, world_parameter_rows
 from gaelp_sim.world.shard import Tables, Task
@@ -75,7 +76,7 @@ def run(request: RunRequest, on_progress: OnProgress = ignore) -> RunSummary:
     """
     began_s = time.perf_counter()
     scenario = _scenario_of(request)
-    policy = request.policy or DEFAULT_POLICY
+    policy = pinned(request.policy or DEFAULT_POLICY)
     policy_named(policy, scenario)
     if policy in PLANNERS and request.continue_ref:
         raise UsageError(f"--policy {policy}: its plan begins with a run's first hour, so it can't --continue one; "
@@ -198,8 +199,8 @@ def _record(request: RunRequest, scenario: Scenario, policy: str, parent: RunRec
         cells=scenario.cells, log=scenario.log, policy=policy, currency=scenario.currency,
         parent_run_key=parent.run_key if parent else -1, root_run_key=parent.root_run_key if parent else -1,
         engine_version=__version__, python_version=platform.python_version(), numpy_version=np.__version__,
-        numba_version=numba_version(), torch_version="", cpu_features=cpu_features(),
-        incremental=int(request.incremental), opponents=_opponents(request, scenario, parent),
+        numba_version=numba_version(), torch_version=torch_version() if is_learned(policy) else "",
+        cpu_features=cpu_features(), incremental=int(request.incremental), opponents=_opponents(request, scenario, parent),
         rival_bidders=_bidders(request, parent),
     )
 
@@ -209,6 +210,11 @@ def numba_version() -> str:
     import numba
 
     return f"{numba.__version__}, {' '.join(platform.libc_ver())}".strip()
+
+
+def torch_version() -> str:
+    """The version of the network library, which decides the last bit of a learned policy's sums."""
+    return version("torch")
 
 
 def cpu_features() -> str:

@@ -15,6 +15,15 @@ from gaelp_sim.events import Opportunities
 from gaelp_sim.learn.journeys import Journeys, sampled
 from gaelp_sim.learn.returns import Steps, advantages, rewards_usd
 from gaelp_sim.market.bidder import Known, Moment, Truth
+from gaelp_sim.planning.seeds import (
+    EPOCHS_MAX,
+    HOLDOUT_SEED,
+    TRAININGS_MAX,
+    TUNING_SEED,
+    TUNING_SEEDS,
+    training_seed,
+    validation_seed,
+)
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.units import PPM
 
@@ -162,3 +171,13 @@ def test_ads_for_those_who_have_decided_cost_and_gain_nothing(room: Classroom) -
     found = gains(dynamics, (opportunities.channel, opportunities.signal), offer, (1.0, 1.0), (LEVELS, actions.count))
     assert (found[:3].max(axis=1) > 0).all()
     assert (found[3:].max(axis=1) == 0).all() and (found[3:].min(axis=1) < -0.01).all()
+
+
+def test_seeds_of_training_validation_tuning_and_hold_out_never_meet() -> None:
+    """Ranges that are used: every training and epoch that the command line takes."""
+    first, last = training_seed(0, 0), training_seed(TRAININGS_MAX - 1, EPOCHS_MAX - 1)
+    others = {validation_seed(0), validation_seed(TRAININGS_MAX - 1), HOLDOUT_SEED,
+              *range(TUNING_SEED, TUNING_SEED + TUNING_SEEDS)}
+    assert len(others) == 3 + TUNING_SEEDS
+    assert not any(first <= seed <= last for seed in others)
+    assert validation_seed(0) > last and training_seed(3, EPOCHS_MAX - 1) < training_seed(4, 0)

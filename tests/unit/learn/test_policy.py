@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gaelp_sim.draws import Draws
 from gaelp_sim.events import Opportunities
 from gaelp_sim.market.bidder import Known, Moment, Truth
 from gaelp_sim.observe.table import HIGH, LOW
@@ -167,3 +168,25 @@ def test_acting_greedily_keeps_exact_propensities(policy: LearnedPolicy, scenari
     assert sure.chances.max(axis=1) == pytest.approx(0.99 + each)
     assert (sure.chances[sure.allowed] > 0).all() and sure.chances.sum(axis=1) == pytest.approx(1.0)
     assert (sure.action == drawn.chances.argmax(axis=1)).mean() > 0.95
+
+
+def test_a_world_is_decided_the_same_in_any_company(scenario: Scenario) -> None:
+    """Memories of a world's users are equal to the bit, whatever is bid for beside it; in one batch they are not."""
+    actions = Actions.of(scenario)
+    net = JourneyNet.born(Shape(actions.count, actions.creatives), Draws(1))
+    policy = LearnedPolicy.of(scenario, net)
+    rng = np.random.default_rng(8)
+    opportunities, moment, observation = seen(scenario, 301, rng, 100)
+    both = replace(opportunities, unit=(np.arange(301) >= 299).astype(np.int64))
+    wide = replace(moment, multiplier_ppm=np.full((2, len(scenario.channels)), PPM))
+    together, batched = (np.zeros((301, policy.notes), dtype=np.float32) for _ in range(2))
+    policy.bid_knowing(both, wide, known(policy, together, observation))
+    policy.decide(both, wide, known(policy, batched, observation))
+    for unit in (0, 1):
+        mine = np.flatnonzero(both.unit == unit)
+        alone = np.zeros((301, policy.notes), dtype=np.float32)
+        few = replace(wide, luck=wide.luck[mine], returning=wide.returning[mine])
+        here = replace(known(policy, alone, observation[mine]), user=mine)
+        policy.bid_knowing(Opportunities(**both.take(mine)), few, here)
+        assert (alone[mine] == together[mine]).all()
+    assert (batched != together).any()

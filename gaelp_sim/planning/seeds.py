@@ -1,0 +1,22 @@
+"""Which worlds are for what: training, validation, tuning and the hold-out have seeds of their own, and never share one.
+
+The hold-out's seed was fixed before anything was trained, and only `gaelp evaluate` opens it.
+"""
+
+from __future__ import annotations
+
+EPOCHS_MAX, TRAININGS_MAX = 100_000, 10_000
+HOLDOUT_SEED = 93_407
+TUNING_SEED, TUNING_SEEDS = 55_001, 8
+"""Baselines' values are learned and their dials tuned in worlds of these."""
+_TRAINING, _VALIDATION = 1_000_000, 2_000_000_000
+
+
+def training_seed(training: int, epoch: int) -> int:
+    """Seed of the worlds of an epoch of the training with that seed."""
+    return _TRAINING + training * EPOCHS_MAX + epoch
+
+
+def validation_seed(training: int) -> int:
+    """Seed of a training's validation worlds."""
+    return _VALIDATION + training
