@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from gaelp_sim.cli import library, schooling
@@ -12,7 +14,8 @@ from gaelp_sim.cli.run import COMPILING
 
 COLUMNS = (
     "policy", "kind", "profit_usd", "over_best_share", "over_best_low", "over_best_high", "share_of_way",
-    "profit_above_no_ads_usd", "conversions", "spend_usd", "cac_blended_usd", "cac_incremental_usd",
+    "profit_above_no_ads_usd", "conversions", "spend_usd", "cac_blended_usd", "cac_paid_usd", "cac_incremental_usd",
+    "roas", "win_rate", "journey_days_median",
 )
 
 
@@ -26,12 +29,32 @@ COLUMNS = (
 )
 @click.option(
     "--tuning-worlds", type=click.IntRange(1, 1_000), default=8, show_default=True, metavar="N",
-    help="Worlds in which each baseline's dial is tuned.",
+    help="Worlds in which dials are turned.",
 )
-@click.pass_obj
+@click.option(
+    "--mode", type=click.Choice(["profit", "growth", "tight"]), default="profit", show_default=True,
+    help="Grade by profit, by sales within the CAC target, or by profit with half the money.",
+)
+@click.option(
+    "--rivals", type=click.Choice(["frozen", "learning"]),
+    help="Whether rivals learn while policies are tuned and graded.  [default: as the scenario says]",
+)
+@click.option(
+    "--shift", multiple=True, metavar="WHAT=FACTOR",
+    help="Scale clicks, prices, sales or decay in the hold-out worlds alone; may be repeated.",
+)
+@click.option(
+    "--baselines", default="all", show_default=True, metavar="NAMES",
+    help="Which baselines to tune and play, with commas between.",
+)
+@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N", help="Processes.")
+@click.option(
+    "--fail-if", multiple=True, metavar="CONDITION",
+    help="End with exit code 1 if it holds for a graded policy: METRIC OP NUMBER; may be repeated.",
+)
+@click.pass_context
 def evaluate(
-    settings: Settings, /, policies: tuple[str, ...], scenario: str, sets: tuple[str, ...], worlds: int,
-    tuning_worlds: int,
+    ctx: click.Context, /, policies: tuple[str, ...], scenario: str, sets: tuple[str, ...], **asked: Any
 ) -> None:
     """Grade policies beside tuned baselines and the best possible.
 
@@ -40,9 +63,15 @@ def evaluate(
     profit, with 95 % intervals over worlds; share_of_way is how far from it to the clairvoyant, who knows people's minds.
 
     \b
-    Example:
-      gaelp evaluate checkpoint:ppo/best parental_controls --set identity.mode=perfect
+    Examples:
+      gaelp evaluate ppo parental_controls --set identity.mode=perfect
+      gaelp evaluate ppo rule parental_controls --mode growth --fail-if "cac_incremental_usd > 100"
     """
+    settings: Settings = ctx.obj
     library.when_compiling(lambda: say(settings, COMPILING))
-    rows = schooling.graded(scenario, sets, policies, (worlds, tuning_worlds), lambda step: say(settings, step))
+    rows, failed = schooling.graded(scenario, sets, policies, asked, lambda step: say(settings, step))
     print_records(rows, settings, columns=COLUMNS)
+    for line in failed:
+        say(settings, f"failed: {line}")
+    if failed:
+        ctx.exit(1)

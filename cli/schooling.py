@@ -63,17 +63,37 @@ def epoch_line(told: Record) -> str:
 
 
 def graded(
-    scenario: str, sets: Sequence[str], policies: Sequence[str], worlds: tuple[int, int],
-    on_step: Callable[[str], None],
-) -> list[Record]:
-    """Grade policies on the hold-out."""
+    scenario: str, sets: Sequence[str], policies: Sequence[str], asked: dict[str, Any], on_step: Callable[[str], None]
+) -> tuple[list[Record], list[str]]:
+    """Grade policies on the hold-out; rows, and what fails the conditions asked for."""
+    from gaelp_sim.evaluate.candidates import BASELINES
+    from gaelp_sim.evaluate.conditions import Condition
     from gaelp_sim.evaluate.grade import Asked, evaluate
+    from gaelp_sim.planning.compared import GRADED
     from gaelp_sim.world.policies import policy_named
 
-    ours = _scenario(scenario, sets)
+    conditions = [Condition.of(text) for text in asked.pop("fail_if")]
+    wanted = asked.pop("baselines")
+    names = tuple(BASELINES) if wanted == "all" else tuple(dict.fromkeys(wanted.split(",")))
+    unknown = [name for name in names if name not in BASELINES]
+    if unknown:
+        raise UsageError(f"--baselines {unknown[0]}: no such baseline; known: {', '.join(BASELINES)}")
+    rivals = asked.pop("rivals")
+    ours = _scenario(scenario, sets if rivals is None else (*sets, f"rivals_learn={str(rivals == 'learning').lower()}"))
     for name in policies:  # a misspelt name is told before hours of tuning, not after
         policy_named(name, ours)
-    return [row.as_json() for row in evaluate(ours, Asked(tuple(policies), *worlds), on_step)]
+    shifts = {name: _factor(name, value) for name, _, value in (text.partition("=") for text in asked.pop("shift"))}
+    graded_by = Asked(tuple(policies), shifts=shifts, baselines=names, **asked)
+    rows = [row.as_json() for row in evaluate(ours, graded_by, on_step)]
+    failed = [one.failed(row) for row in rows if row["kind"] == GRADED for one in conditions]
+    return rows, [line for line in failed if line]
+
+
+def _factor(name: str, said: str) -> float:
+    try:
+        return float(said)
+    except ValueError:
+        raise UsageError(f"--shift {name}={said}: {said!r} is no number; a factor is wanted, as {name}=0.7") from None
 
 
 def checkpoints_in(folder: Path) -> list[Record]:

@@ -136,13 +136,13 @@ def _room_cells(row: dict[str, Any]) -> list[Any]:
         return "" if row[name] is None else f"{row[name]:,.0f}"
 
     def share(name: str) -> str:
-        return "" if row[name] is None else f"{row[name]:+.1%}" if name == "over_rule_share" else f"{row[name]:.2f}"
+        return "" if row[name] is None else f"{row[name]:+.1%}" if name == "over_best_share" else f"{row[name]:.2f}"
 
     return [
         row["policy"], row["kind"], dollars("profit_usd"), f"{dollars('profit_low')} to {dollars('profit_high')}",
-        dollars("over_rule_usd"), f"{dollars('over_rule_low')} to {dollars('over_rule_high')}", share("over_rule_share"),
-        share("share_of_way"), dollars("above_no_ads_usd"), f"{row['sales']:.1f}", dollars("spend_usd"),
-        dollars("cac_blended_usd"), dollars("cac_incremental_usd"),
+        dollars("over_best_usd"), f"{dollars('over_best_usd_low')} to {dollars('over_best_usd_high')}",
+        share("over_best_share"), share("share_of_way"), dollars("profit_above_no_ads_usd"), f"{row['conversions']:.1f}",
+        dollars("spend_usd"), dollars("cac_blended_usd"), dollars("cac_incremental_usd"),
     ]
 
 

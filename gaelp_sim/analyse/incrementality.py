@@ -127,7 +127,7 @@ class _Progress:
     def __init__(self, tell: OnStep, lives: int, hours: int) -> None:
         self.tell, self.lives, self.hours, self.done, self.sales = tell, max(lives, 1), hours, 0, 0
 
-    def hour(self, hour: int) -> None:
+    def hour(self, hour: int, rows: object = None) -> None:
         """An hour of the present life has passed."""
         if hour % HOURS_PER_DAY == 0:
             self.tell((self.done + hour / self.hours) / self.lives)
@@ -277,7 +277,7 @@ def _effect(worlds: _Worlds, estimand: str, group: _Group, row: Ints, delta: Flo
 def _in_the_world(worlds: _Worlds, ads: _Ads, groups: list[_Group], progress: _Progress) -> list[Effect]:
     """Estimand W: the worlds again without the group's ads; budgets, rivals and prices go their own way."""
     none = Copies(np.zeros(0, dtype=np.int64), Withheld.nothing(0, len(groups[0].channels) - 1))
-    factual = lived_through(worlds.fresh(), worlds.span, none, lambda hour: None).sales
+    factual = lived_through(worlds.fresh(), worlds.span, none, lambda hour, rows: None).sales
     progress.sales = int(factual.sum())
     effects = []
     for group in groups:

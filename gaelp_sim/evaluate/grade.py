@@ -1,55 +1,39 @@
 """`gaelp evaluate`: policies beside what people run today, references and the best possible, in worlds that nobody knows.
 
-All policies meet the
-same people with the same luck, so differences are taken world by world.
+All policies meet the same people with the same luck, so differences are taken world by world. Dials are turned on other
+worlds (seeds: `planning.seeds`). Three modes:
+
+- profit: baselines turn their dials for profit, everybody else is graded as it is;
+- growth: everybody turns its dial for the most sales at an incremental CAC within the scenario's target;
+- tight: a day's budget of half of what the best baseline spends; everybody turns its dial for profit under it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
-from gaelp_sim.analyse.room import interval
-from gaelp_sim.evaluate.baselines import LAST, LINEAR, fixed, touch_values
-from gaelp_sim.market.bidder import Bidder
-from gaelp_sim.planning.played import Played, played, with_rule
+from gaelp_sim.evaluate.candidates import BASELINES, Candidate, Dials, Offered, of_policy
+from gaelp_sim.evaluate.shifted import shifted
+from gaelp_sim.planning.compared import BASELINE, GRADED, ORACLE, REFERENCE, Compared, Yardsticks, compared
+from gaelp_sim.planning.played import Played, played
 from gaelp_sim.planning.seeds import HOLDOUT_SEED, TUNING_SEED
 from gaelp_sim.scenario.schema import Scenario
+from gaelp_sim.world.policies import SILENT, policy_named
 
-MULTIPLES = (0.4, 0.55, 0.7, 0.85, 1.0, 1.2, 1.45)
-BASELINE, REFERENCE, ORACLE, GRADED = "baseline", "reference", "oracle", "graded"
-REFERENCES = {"one_step_lift": REFERENCE, "observable_planner": REFERENCE, "clairvoyant": ORACLE}
+NO_ADS, CLAIRVOYANT = "no ads", "clairvoyant"
+REFERENCES = {"one_step_lift": REFERENCE, "observable_planner": REFERENCE, CLAIRVOYANT: ORACLE}
+TIGHT_SHARE = 0.5
+Mode = Literal["profit", "growth", "tight"]
 OnStep = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Graded:
-    """How a policy did in the hold-out worlds: means a world, 95 % intervals over worlds."""
-
-    policy: str
-    kind: str
-    worlds: int
-    profit_usd: float
-    profit_low: float
-    profit_high: float
-    over_best_share: float | None
-    """Paired difference to the best baseline, as a share of that one's profit"""
-    over_best_low: float | None
-    over_best_high: float | None
-    share_of_way: float | None
-    """Of the way from the best baseline to the clairvoyant"""
-    profit_above_no_ads_usd: float
-    conversions: float
-    spend_usd: float
-    cac_blended_usd: float | None
-    cac_incremental_usd: float | None
-
-    def as_json(self) -> dict[str, Any]:
-        """The fields by name."""
-        return asdict(self)
+DIALS = {
+    "profit": Dials((0.4, 0.55, 0.7, 0.85, 1.0, 1.2, 1.45), (20, 30, 45, 65, 90, 130), (60, 90, 140, 210, 320)),
+    "growth": Dials((0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6), (45, 65, 90, 130, 180, 250), (140, 210, 320, 480, 720)),
+    "tight": Dials((0.2, 0.3, 0.4, 0.55, 0.7, 1.0), (10, 15, 20, 30, 45), (30, 60, 90)),
+}
 
 
 @dataclass(frozen=True)
@@ -60,65 +44,111 @@ class Asked:
     """Names, as of `--policy`"""
     worlds: int = 24
     tuning_worlds: int = 8
-    baselines: tuple[str, ...] = ("fixed", "rule", LAST, LINEAR)
+    mode: Mode = "profit"
+    shifts: Mapping[str, float] = field(default_factory=dict)
+    """What is off in the hold-out worlds, by factor; nothing is tuned to it"""
+    workers: int = 1
+    baselines: tuple[str, ...] = tuple(BASELINES)
     references: tuple[str, ...] = tuple(REFERENCES)
 
 
-def evaluate(scenario: Scenario, asked: Asked, on_step: OnStep) -> list[Graded]:
-    """Grade policies on the hold-out; baselines are tuned first, in other worlds. Raises UsageError as `played` does."""
-    held = scenario.model_copy(update={"seed": HOLDOUT_SEED})
-    tuned = {name: _tuned(scenario, name, asked, on_step) for name in asked.baselines}
-    found: dict[str, Played] = {"no ads": played(held, "silent", range(asked.worlds))}
-    kinds = {"no ads": BASELINE} | dict.fromkeys(tuned, BASELINE)
-    for name, (ours, bidder, told) in tuned.items():
-        on_step(f"playing {name} ({told})")
-        found[name] = played(ours.model_copy(update={"seed": HOLDOUT_SEED}), bidder, range(asked.worlds))
+def evaluate(scenario: Scenario, asked: Asked, on_step: OnStep) -> list[Compared]:
+    """Grade policies on the hold-out; dials are turned first, in other worlds. Raises UsageError as `played` does."""
+    shifted(scenario, asked.shifts)
+    if asked.mode == "tight":
+        scenario = _tightened(scenario, asked, on_step)
+    judge = _Judge(scenario, asked, on_step)
+    chosen = {name: judge.chosen(name, BASELINES[name]) for name in asked.baselines}
     for name in (*asked.references, *asked.policies):
-        on_step(f"playing {name}")
-        found[name] = played(held, name, range(asked.worlds))
-        kinds[name] = REFERENCES.get(name, GRADED)
-    best = max(kinds, key=lambda name: found[name].profit_usd.mean() if kinds[name] == BASELINE else -np.inf)
-    return [_row(name, kind, found, best) for name, kind in kinds.items()]
+        if name not in chosen:
+            chosen[name] = judge.as_it_is(name)
+    kinds = {NO_ADS: BASELINE} | {name: REFERENCES.get(name, GRADED) for name in chosen}
+    kinds |= dict.fromkeys(asked.baselines, BASELINE)
+    found = {NO_ADS: judge.held(NO_ADS, Candidate(scenario, SILENT, ""))}
+    found |= {name: judge.held(name, candidate) for name, candidate in chosen.items()}
+    found, kinds = judge.beside(found, kinds)
+    growth = asked.mode == "growth"
+    baselines = [name for name, kind in kinds.items() if kind == BASELINE]
+    best = max(baselines, key=lambda name: (found[name].sales if growth else found[name].profit_usd).mean())
+    by = Yardsticks(best, NO_ADS, CLAIRVOYANT, growth)
+    return [compared(name, kind, found, by) for name, kind in kinds.items()]
 
 
-Candidate = tuple[Scenario, Bidder | str, str]
+def _tightened(scenario: Scenario, asked: Asked, on_step: OnStep) -> Scenario:
+    """The scenario with half of the money that its best baseline spends, spread over its days."""
+    free = _Judge(scenario, Asked((), tuning_worlds=asked.tuning_worlds, workers=asked.workers), on_step)
+    tuned = [free.tuned(name, BASELINES[name])[1] for name in asked.baselines]
+    most = max(tuned, key=lambda one: one.profit_usd.mean())
+    daily = round(float(most.spend_usd.mean()) * TIGHT_SHARE / scenario.days, 2)
+    on_step(f"tight: {daily:,.2f} USD a day for {scenario.population.people:,} people")
+    budget = scenario.us.budget.model_copy(update={"usd_day": daily})
+    return scenario.model_copy(update={"us": scenario.us.model_copy(update={"budget": budget})})
 
 
-def _tuned(scenario: Scenario, name: str, asked: Asked, on_step: OnStep) -> Candidate:
-    """A baseline with the dial that earns most in the tuning worlds."""
-    there = scenario.model_copy(update={"seed": TUNING_SEED})
-    candidates = _candidates(there, name, asked)
-    best, most = candidates[0], -np.inf
-    for ours, bidder, told in candidates:
-        on_step(f"tuning {name}: {told}")
-        profit = float(played(ours, bidder, range(asked.tuning_worlds)).profit_usd.mean())
-        if profit > most:
-            best, most = (ours, bidder, told), profit
-    return best
+@dataclass
+class _Judge:
+    """Plays candidates where they are tuned, and where they are graded."""
 
+    scenario: Scenario
+    asked: Asked
+    on_step: OnStep
+    nothing: Played | None = None
+    """No ads in the tuning worlds"""
 
-def _candidates(scenario: Scenario, name: str, asked: Asked) -> list[Candidate]:
-    if name == "fixed":
-        return [(scenario, fixed(scenario, multiple), f"{multiple} x market price") for multiple in MULTIPLES]
-    if name == "rule":
-        return [
-            (with_rule(scenario, multiple, factor, "fit"), "rule", f"{multiple} x market price, returning x {factor}")
-            for multiple in MULTIPLES for factor in (1.0, 1.4)
-        ]
-    values = touch_values(scenario, name, TUNING_SEED + 1, asked.tuning_worlds)
-    return [(scenario, values.bidder(scenario, multiple), f"{multiple} x value") for multiple in MULTIPLES]
+    def as_it_is(self, name: str) -> Candidate:
+        """A named policy; with its dial turned where the mode asks for it."""
+        if self.asked.mode != "profit":
+            return self.chosen(name, of_policy(name))
+        if name in REFERENCES:  # they know the constants of the world they are in, whatever it is
+            return Candidate(self.scenario, name, "")
+        return Candidate(self.scenario, policy_named(name, self.scenario), "")
 
+    def chosen(self, name: str, offered: Offered) -> Candidate:
+        """The best candidate in the tuning worlds."""
+        return self.tuned(name, offered)[0]
 
-def _row(name: str, kind: str, found: dict[str, Played], best: str) -> Graded:
-    this, rule, nothing = found[name], found[best], found["no ads"]
-    profit, over = interval(this.profit_usd), interval(this.profit_usd - rule.profit_usd)
-    base = float(rule.profit_usd.mean())
-    way = float((found["clairvoyant"].profit_usd - rule.profit_usd).mean()) if "clairvoyant" in found else 0.0
-    share, low, high = (part / base if base > 0 else None for part in over)
-    sales, spend = float(this.sales.mean()), float(this.spend_usd.mean())
-    extra = sales - float(nothing.sales.mean())
-    return Graded(
-        name, kind, len(this.sales), *profit, share, low, high, over[0] / way if way > 0 else None,
-        float((this.profit_usd - nothing.profit_usd).mean()), sales, spend, spend / sales if sales else None,
-        spend / extra if extra > 0 else None,
-    )
+    def tuned(self, name: str, offered: Offered) -> tuple[Candidate, Played]:
+        """The same, with how it did there."""
+        asked = self.asked
+        there = self.scenario.model_copy(update={"seed": TUNING_SEED})
+        tried = []
+        for candidate in offered(there, DIALS[asked.mode], asked.tuning_worlds):
+            self.on_step(f"tuning {name}: {candidate.told}")
+            one = played(candidate.scenario, candidate.bidder, range(asked.tuning_worlds), asked.workers)
+            tried.append((candidate, one))
+        return self._best(tried)
+
+    def _best(self, tried: list[tuple[Candidate, Played]]) -> tuple[Candidate, Played]:
+        if self.asked.mode != "growth":
+            return max(tried, key=lambda one: one[1].profit_usd.mean())
+        costs, target = [self._cac_incremental(one) for _, one in tried], float(self.scenario.economics.cac_target_usd)
+        within = [one for one, cac in zip(tried, costs, strict=True) if cac <= target]
+        return max(within, key=lambda one: one[1].sales.mean()) if within else tried[int(np.argmin(costs))]
+
+    def _cac_incremental(self, one: Played) -> float:
+        if self.nothing is None:
+            there = self.scenario.model_copy(update={"seed": TUNING_SEED})
+            self.nothing = played(there, SILENT, range(self.asked.tuning_worlds), self.asked.workers)
+        extra = float((one.sales - self.nothing.sales).mean())
+        return float(one.spend_usd.mean()) / extra if extra > 0 else float("inf")
+
+    def held(self, name: str, candidate: Candidate) -> Played:
+        """How a candidate does in the hold-out worlds."""
+        self.on_step(f"playing {name}{f' ({candidate.told})' if candidate.told else ''}")
+        there = shifted(candidate.scenario.model_copy(update={"seed": HOLDOUT_SEED}), self.asked.shifts)
+        return played(there, candidate.bidder, range(self.asked.worlds), self.asked.workers)
+
+    def beside(self, found: dict[str, Played], kinds: dict[str, str]) -> tuple[dict[str, Played], dict[str, str]]:
+        """Where users are not known perfectly, also what the graded would earn if they were."""
+        identity = self.scenario.identity
+        if identity.mode == "perfect" or self.asked.mode != "profit":
+            return found, kinds
+        known = self.scenario.model_copy(update={"identity": identity.model_copy(update={"mode": "perfect"})})
+        for name in self._graded(kinds):
+            told = f"{name}, users perfectly known"
+            found[told] = self.held(told, Candidate(known, policy_named(name, known), ""))
+            kinds[told] = REFERENCE
+        return found, kinds
+
+    def _graded(self, kinds: Mapping[str, str]) -> Iterable[str]:
+        return [name for name, kind in kinds.items() if kind == GRADED]

@@ -44,7 +44,10 @@ class Moment:
 class Bidder(Protocol):
     """Whoever bids. `bid` and `observe` run inside a cell, `update` once an hour for its world."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Who bids."""
+        ...
 
     def bid(self, opportunities: Opportunities, moment: Moment) -> Bids:
         """Bids for a round, without changing the arguments."""

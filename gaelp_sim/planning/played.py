@@ -2,73 +2,123 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 
 import numpy as np
 
 from gaelp_sim.errors import UsageError
-from gaelp_sim.events import Floats
+from gaelp_sim.events import US, Floats
 from gaelp_sim.market.bidder import Bidder
 from gaelp_sim.planning.plan import RUN_OUT_DAYS
 from gaelp_sim.scenario.schema import Scenario
-from gaelp_sim.units import HOURS_PER_DAY, MICROS_PER_UNIT
+from gaelp_sim.units import HOURS_PER_DAY, MICROS_PER_UNIT, SECONDS_PER_DAY
+from gaelp_sim.world.control import OPPORTUNITIES, WINS
 from gaelp_sim.world.counterfactual import Copies, Span, lived_through, worlds_of
-from gaelp_sim.world.shard import Task
+from gaelp_sim.world.log import Table
+from gaelp_sim.world.shard import Shard, Task
 from gaelp_sim.world.stack import Place
 from gaelp_sim.world.trial import Withheld
 
 PEOPLE_AT_ONCE = 100_000
-OnHours = Callable[[int], None]
-"""Called with the hours of worlds that have passed since the last time"""
 
 
 @dataclass(frozen=True)
 class Played:
-    """How a policy did, (worlds,) each: sales decided within the scenario's days and the run-out."""
+    """How a policy did: sales decided within the scenario's days and the run-out; (worlds,) each but for the last."""
 
     sales: Floats
     spend_usd: Floats
     ltv_usd: float
+    paid_sales: Floats
+    """Of people whom a touch of ours had reached"""
+    wins: Floats
+    opportunities: Floats
+    """Of the days of ads"""
+    journey_days: Floats
+    """(sales to people we had reached,), ascending: from our first touch to the decision"""
 
     @property
     def profit_usd(self) -> Floats:
         """Sales at their value, less what was spent."""
         return self.sales * self.ltv_usd - self.spend_usd
 
+    @staticmethod
+    def together(parts: Sequence[Played]) -> Played:
+        """Worlds played apart, in order."""
+        ltv = parts[0].ltv_usd
+        names = [name for name in vars(parts[0]) if name != "ltv_usd"]
+        columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+        columns["journey_days"].sort()
+        return Played(ltv_usd=ltv, **columns)
 
-def played(
-    scenario: Scenario, policy: str | Bidder, worlds: range, on_hours: OnHours = lambda hours: None
-) -> Played:
+
+def played(scenario: Scenario, policy: str | Bidder, worlds: range, workers: int = 1) -> Played:
     """Play worlds of a scenario under a policy, named or made, then its run-out in which we advertise no more.
 
-    Raises UsageError for linked users (people who share a user can't be told apart) and for worlds with own parameters.
+    With several workers, worlds are shared out; the figures are the same. Raises UsageError for linked users (people who
+    share a user can't be told apart) and for worlds with own parameters.
     """
     if scenario.intervals:
         raise UsageError("its worlds have parameters of their own (intervals): write one value for each")
-    parts = [_played(scenario, policy, some, on_hours) for some in _batches(scenario, worlds)]
-    ltv = float(scenario.economics.ltv_usd)
-    return Played(np.concatenate([part.sales for part in parts]), np.concatenate([part.spend_usd for part in parts]), ltv)
+    some = list(_batches(scenario, worlds, workers))
+    if workers == 1 or len(some) == 1:
+        return Played.together([_played(scenario, policy, part) for part in some])
+    spawned = get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(some)), mp_context=spawned) as pool:
+        return Played.together(list(pool.map(partial(_played, scenario, policy), some)))
 
 
-def _batches(scenario: Scenario, worlds: range) -> Iterator[range]:
-    step = max(1, PEOPLE_AT_ONCE // scenario.population.people)
+def _batches(scenario: Scenario, worlds: range, workers: int) -> Iterator[range]:
+    step = max(1, min(PEOPLE_AT_ONCE // scenario.population.people, -(-len(worlds) // workers)))
     for first in range(worlds.start, worlds.stop, step):
         yield range(first, min(first + step, worlds.stop))
 
 
-def _played(scenario: Scenario, policy: str | Bidder, worlds: range, on_hours: OnHours) -> Played:
-    name, us = (policy, None) if isinstance(policy, str) else ("rule", policy)
+def _played(scenario: Scenario, policy: str | Bidder, worlds: range) -> Played:
+    # A bidder that keeps something to itself begins anew with every batch of worlds.
+    name, us = (policy, None) if isinstance(policy, str) else ("rule", deepcopy(policy))
     shard = worlds_of(Task(scenario, scenario.seed, name, Place(worlds, range(scenario.cells)), 0, None), us)
     ads = scenario.days * HOURS_PER_DAY
     nobody = Copies(np.zeros(0, dtype=np.int64), Withheld.nothing(0, shard.model.channels))
-    span = Span(ads + RUN_OUT_DAYS * HOURS_PER_DAY, ads)
-    lives = lived_through(shard, span, nobody, lambda hour: on_hours(len(worlds)))
+    heard = _Heard(shard, worlds, ads)
+    lives = lived_through(shard, Span(ads + RUN_OUT_DAYS * HOURS_PER_DAY, ads), nobody, heard.hour)
     world = shard.stack.people.world - worlds.start
     assert shard.own is not None
     spent = shard.own.controller.spent_total_micros / MICROS_PER_UNIT
     sales = np.bincount(world, weights=lives.sales, minlength=len(worlds)).astype(np.float64)
-    return Played(sales, spent, float(scenario.economics.ltv_usd))
+    days = np.concatenate(heard.days) if heard.days else np.zeros(0)
+    return Played(sales, spent, float(scenario.economics.ltv_usd), heard.paid, heard.won, heard.met, days)
+
+
+class _Heard:
+    """What worlds tell hour by hour that their end does not."""
+
+    def __init__(self, shard: Shard, worlds: range, ad_hours: int) -> None:
+        self.shard, self.worlds, self.ad_hours = shard, worlds, ad_hours
+        self.paid, self.won, self.met = (np.zeros(len(worlds)) for _ in range(3))
+        self.days: list[Floats] = []
+        self.keys = shard.stack.keys(np.arange(shard.stack.people.size))
+
+    def hour(self, hour: int, rows: dict[str, Table]) -> None:
+        """Count an hour's auctions and sales."""
+        stack = self.shard.stack
+        if hour <= self.ad_hours:
+            at = stack.unit_world_id - self.worlds.start
+            np.add.at(self.met, at, stack.statistics[:, OPPORTUNITIES])
+            np.add.at(self.won, at, stack.statistics[:, WINS])
+        if "conversion" in rows:
+            sold = rows["conversion"]
+            reached = np.flatnonzero((sold["advertiser"] == US) & (sold["our_touches"] > 0))
+            np.add.at(self.paid, sold["world_id"][reached] - self.worlds.start, 1.0)
+            who = sold["world_id"][reached].astype(np.int64) << 32 | sold["person_id"][reached]
+            seen = stack.first_seen_s[np.searchsorted(self.keys, who)]
+            first = np.where(seen >= 0, seen, np.iinfo(np.int64).max).min(axis=1)
+            self.days.append((sold["decided_s"][reached] - self.shard.model.start_s - first) / SECONDS_PER_DAY)
 
 
 def with_rule(scenario: Scenario, bid_multiplier: float, repeat_visitor_factor: float, creatives: str) -> Scenario:

@@ -17,13 +17,15 @@ from gaelp_sim.population.people import People
 from gaelp_sim.units import SECONDS_PER_HOUR
 from gaelp_sim.world.clock import Clock, Control
 from gaelp_sim.world.control import Orders, Report
+from gaelp_sim.world.log import Table
 from gaelp_sim.world.outside_users import OutsideUsers
 from gaelp_sim.world.outsiders import additive
 from gaelp_sim.world.shard import Shard, Task
 from gaelp_sim.world.stack import Stack
 from gaelp_sim.world.trial import NEVER_S, Trial, Withheld
 
-OnHour = Callable[[int], None]
+OnHour = Callable[[int, dict[str, Table]], None]
+"""Called after each hour with the next one's number and the rows that the worlds logged"""
 
 
 class Span(NamedTuple):
@@ -123,12 +125,12 @@ def lived_through(shard: Shard, span: Span, copies: Copies, on_hour: OnHour, wit
     for hour in range(shard.task.start_hour, span.end_hour):
         shard.clock.run_until(hour + 1)
         own.log.drain()
-        _forget(worlds)
+        rows = _forget(worlds)
         if clock is not None:
             beside.trial.cuts = worlds.trial.cuts
             clock.run_until(hour + 1)
             _forget(beside)
-        on_hour(hour + 1)
+        on_hour(hour + 1, rows)
     lives = Lives(_sales(worlds), _sales(beside))
     _check_control(worlds, beside, copies)
     return lives
@@ -143,10 +145,10 @@ def _copies(worlds: Stack, copies: Copies) -> Stack:
     return beside
 
 
-def _forget(stack: Stack) -> None:
-    stack.log.drain()
+def _forget(stack: Stack) -> dict[str, Table]:
     stack.closed.clear()
     stack.standings.clear()
+    return stack.log.drain()
 
 
 def _sales(stack: Stack) -> Ints:

@@ -28,7 +28,7 @@ def worlds(scenario: Scenario) -> Shard:
 def live(scenario: Scenario, copies: Copies, withheld: Withheld | None = None) -> Lives:
     """Live through all of it."""
     hours = scenario.days * HOURS_PER_DAY
-    return lived_through(worlds(scenario), Span(hours, hours), copies, lambda hour: None, withheld)
+    return lived_through(worlds(scenario), Span(hours, hours), copies, lambda hour, rows: None, withheld)
 
 
 def nothing(row: np.ndarray, channels: int) -> Copies:
@@ -128,7 +128,7 @@ def test_silence_after_the_run() -> None:
     nobody = nothing(np.arange(0), 5)
     short = live(scenario, nobody)
     shard = worlds(scenario)
-    lives = lived_through(shard, Span(720, 240), nobody, lambda hour: None)
+    lives = lived_through(shard, Span(720, 240), nobody, lambda hour, rows: None)
     assert (lives.sales >= short.sales).all() and lives.sales.sum() > short.sales.sum()
     assert shard.stack.people.last_touch_s.max() >= 240 * 3600
     ours = shard.stack.last_seen_s.max(axis=1)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from gaelp_sim.analyse import room as module
-from gaelp_sim.analyse.room import BEST_RULE, CLAIRVOYANT, KINDS, NO_ADS, VALIDATION_FROM, interval, room
+from gaelp_sim.analyse.room import BEST_RULE, CLAIRVOYANT, KINDS, NO_ADS, VALIDATION_FROM, room
 from gaelp_sim.errors import UsageError
+from gaelp_sim.planning.compared import interval
 from gaelp_sim.planning.played import Played, played
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.scenario.schema import Scenario
@@ -22,7 +23,8 @@ def test_every_policy_is_played_in_the_same_worlds_and_tuned_in_others(monkeypat
         base = {"silent": 0.0, "clairvoyant": 40.0, "observable_planner": 30.0, "one_step_lift": 25.0}.get(policy)
         sales = np.arange(len(worlds)) + (base if base is not None else 20.0 - 10 * abs(setting.bid_multiplier - 0.85))
         spend = np.full(len(worlds), 0.0 if policy == "silent" else 90.0)
-        return Played(sales + (0.5 if setting.creatives == "rotate" else 0.0), spend, 180.0)
+        none = np.zeros(len(worlds))
+        return Played(sales + (0.5 if setting.creatives == "rotate" else 0.0), spend, 180.0, none, none, none, none)
 
     monkeypatch.setattr(module, "played", told)
     rows, setting = room(load_scenario("short"), 4, 3, lambda step: None)
@@ -31,11 +33,11 @@ def test_every_policy_is_played_in_the_same_worlds_and_tuned_in_others(monkeypat
     assert [row.policy for row in rows] == list(KINDS)
     by_name = {row.policy: row for row in rows}
     best, nothing, oracle = (by_name[name] for name in (BEST_RULE, NO_ADS, CLAIRVOYANT))
-    assert best.over_rule_usd == 0.0 and best.share_of_way == 0.0 and oracle.share_of_way == 1.0
-    assert nothing.above_no_ads_usd == 0.0 and nothing.cac_incremental_usd is None
+    assert best.over_best_usd == 0.0 and best.share_of_way == 0.0 and oracle.share_of_way == 1.0
+    assert nothing.profit_above_no_ads_usd == 0.0 and nothing.cac_incremental_usd is None
     assert best.cac_incremental_usd == pytest.approx(90.0 / 20.5)
     # Worlds differ by 180 each, policies by the same in each of them: paired, no luck is left.
-    assert oracle.over_rule_low == pytest.approx(oracle.over_rule_high) == pytest.approx(180 * 19.5)
+    assert oracle.over_best_usd_low == pytest.approx(oracle.over_best_usd_high) == pytest.approx(180 * 19.5)
     assert oracle.profit_high - oracle.profit_low > 500
 
 
@@ -57,4 +59,6 @@ def test_worlds_in_parts_are_the_same_worlds(monkeypatch: pytest.MonkeyPatch) ->
     whole = played(scenario, "rule", range(3, 6))
     monkeypatch.setattr("gaelp_sim.planning.played.PEOPLE_AT_ONCE", 300)
     parts = played(scenario, "rule", range(3, 6))
-    assert np.array_equal(whole.sales, parts.sales) and np.array_equal(whole.spend_usd, parts.spend_usd)
+    shared = played(scenario, "rule", range(3, 6), workers=2)
+    for name, column in vars(whole).items():
+        assert np.array_equal(column, getattr(parts, name)) and np.array_equal(column, getattr(shared, name)), name

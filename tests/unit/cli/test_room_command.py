@@ -13,8 +13,8 @@ from gaelp_sim.cli.main import exit_code
 Captured = pytest.CaptureFixture[str]
 ROW: dict[str, Any] = {
     "policy": "no ads", "kind": "baseline", "worlds": 8, "profit_usd": 6330.4, "profit_low": 5857.0, "profit_high": 6802.0,
-    "over_rule_usd": -3790.0, "over_rule_low": -4587.0, "over_rule_high": -2994.0, "over_rule_share": -0.375,
-    "share_of_way": None, "above_no_ads_usd": 0.0, "sales": 35.167, "spend_usd": 0.0, "cac_blended_usd": 0.0,
+    "over_best_usd": -3790.0, "over_best_usd_low": -4587.0, "over_best_usd_high": -2994.0, "over_best_share": -0.375,
+    "share_of_way": None, "profit_above_no_ads_usd": 0.0, "conversions": 35.167, "spend_usd": 0.0, "cac_blended_usd": 0.0,
     "cac_incremental_usd": None,
 }
 REPORT = {

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gaelp_sim.evaluate.baselines import LAST, LINEAR, _per_charge, fixed
-from gaelp_sim.evaluate.grade import HOLDOUT_SEED, TUNING_SEED, Asked, evaluate
+from gaelp_sim.evaluate.grade import Asked, evaluate
+from gaelp_sim.evaluate.priced import fixed
+from gaelp_sim.evaluate.touch_values import LAST, LINEAR, _per_charge
 from gaelp_sim.planning.played import played
+from gaelp_sim.planning.seeds import HOLDOUT_SEED, TUNING_SEED
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.scenario.schema import Scenario
 
