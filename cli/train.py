@@ -59,6 +59,14 @@ FACTOR = click.FloatRange(0.1, 100)
     help="Let their decisions count so much more, on purpose.",
 )
 @click.option("--curriculum", is_flag=True, help="Begin with easy rivals, go on as levels are passed.")
+@click.option(
+    "--rehearsals", type=click.IntRange(0, 1_000), default=0, show_default=True, metavar="N",
+    help="Batches of 256 past journeys an epoch for the auxiliary head, by priority.",
+)
+@click.option(
+    "--retraces", type=click.IntRange(0, 1_000), default=0, show_default=True, metavar="N",
+    help="Batches of past journeys that an epoch of PPO learns from, by V-trace.",
+)
 @click.option("--wandb-offline", is_flag=True, help="Also keep a Weights & Biases run in the folder, offline.")
 @click.pass_obj
 def train(settings: Settings, /, scenario: str, out: Path, sets: tuple[str, ...], **asked: Any) -> None:

@@ -39,8 +39,12 @@ class Plan:
     """How much more a crisis parent's decision counts, on purpose"""
     curriculum: bool = False
     """Begin with easy rivals"""
-    replay: int = 0
+    rehearsals: int = 0
     """Batches of past journeys an epoch that the auxiliary head rehearses"""
+    retraces: int = 0
+    """Batches of past journeys that each epoch of PPO also learns from, by V-trace"""
+    memory: int = 20_000
+    """Journeys that are remembered for both"""
     validate_every: int = 10
     validation_worlds: int = 24
     patience: int = 10

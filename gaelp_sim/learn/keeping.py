@@ -18,7 +18,7 @@ from gaelp_sim.learn.checkpoints import MANIFEST, Manifest, load_checkpoint, sav
 if TYPE_CHECKING:
     from gaelp_sim.learn.train import Training
 
-OPTIMISER = "optimiser.safetensors"
+OPTIMISER, MEMORY = "optimiser.safetensors", "memory.safetensors"
 LAST, BEFORE, BEST = "last", ("last_1", "last_2"), "best"
 
 
@@ -31,6 +31,9 @@ def keep(training: Training, name: str, figures: dict[str, Any]) -> None:
     if name == LAST:
         _shift(training.folder)
     extra = {OPTIMISER: save(_optimiser_state(training.learner.optimiser))} if name == LAST else {}
+    if name == LAST and len(training.memory):
+        arrays = training.memory.arrays()
+        extra[MEMORY] = save({key: torch.from_numpy(np.ascontiguousarray(array)) for key, array in arrays.items()})
     save_checkpoint(training.folder / name, training.learner.net, manifest, extra)
 
 
@@ -60,10 +63,9 @@ def take_up(training: Training, path: Path) -> None:
             f"{training.folder}: it holds training with other settings; name another folder, or ask the same"
         )
     training.learner.net.load_state_dict(net.state_dict())
-    try:
-        state = load((path / OPTIMISER).read_bytes())
-    except (OSError, SafetensorError) as error:
-        raise UsageError(f"{path / OPTIMISER}: {error}; start anew in another folder") from None
+    state = _loaded(path / OPTIMISER)
+    if training.plan.rehearsals or training.plan.retraces:
+        training.memory.restore({key: tensor.numpy() for key, tensor in _loaded(path / MEMORY).items()})
     whole = training.learner.optimiser.state_dict()
     for key, value in state.items():
         number, _, name = key.partition(".")
@@ -71,6 +73,13 @@ def take_up(training: Training, path: Path) -> None:
     training.learner.optimiser.load_state_dict(whole)
     training.epoch, training.unchanged, training.level = manifest.epoch, int(told["unchanged"]), int(told["level"])
     training.best = float(told["best"]) if told["best"] is not None else float("-inf")
+
+
+def _loaded(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load(path.read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise UsageError(f"{path}: {error}; start anew in another folder") from None
 
 
 def _optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

@@ -22,9 +22,11 @@ from gaelp_sim.learn.journeys import Journeys, sampled
 from gaelp_sim.learn.keeping import BEST, LAST, keep, kept, take_up
 from gaelp_sim.learn.network import JourneyNet, Shape
 from gaelp_sim.learn.policy import FLOOR as ACTING_FLOOR
+from gaelp_sim.learn.replay_memory import ReplayMemory
 from gaelp_sim.learn.returns import Pay, Steps, advantages, rewards_usd
 from gaelp_sim.learn.rollout import Classroom, Lived, live
 from gaelp_sim.learn.update import Learner
+from gaelp_sim.learn.vtrace import Clips
 from gaelp_sim.planning.seeds import training_seed, validation_seed
 from gaelp_sim.scenario.schema import Scenario
 
@@ -33,6 +35,10 @@ VALUE_USD = 20.0
 FLOOR = 0.02
 """Share of decisions that are taken at random while learning."""
 EPOCHS = "epochs.jsonl"
+BATCHES_MAX = 10_000
+REMEMBERED = (
+    "observation", "days", "allowed", "action", "log_propensity", "reward", "ended", "believed_lift",
+)
 OnEpoch = Callable[[dict[str, Any]], None]
 
 
@@ -51,6 +57,7 @@ class Training:
     level: int = len(DIFFICULTIES) - 1
     """Of the curriculum"""
     rooms: dict[int, Classroom] = field(default_factory=dict)
+    memory: ReplayMemory = field(default_factory=lambda: ReplayMemory.of(1, REMEMBERED))
 
     @staticmethod
     def begin(scenario: Scenario, plan: Plan, folder: Path) -> Training:
@@ -60,6 +67,8 @@ class Training:
         training = Training(scenario, plan, folder, Learner.of(net, plan.lesson, FLOOR))
         if plan.curriculum:
             training.level = 0
+        if plan.rehearsals or plan.retraces:
+            training.memory = ReplayMemory.of(plan.memory, REMEMBERED)
         found = kept(folder)
         if found is not None:
             take_up(training, found)
@@ -106,8 +115,25 @@ class Training:
         else:
             told_by = "believed_" if lesson == BELIEVED else ""
             figures = self.learner.follow(journeys, told_by, plan.heat_of(progress), number)
+        figures |= self._remember(journeys, number, lesson)
         about = {"epoch": number, "lesson": lesson, "level": DIFFICULTIES[self.level]}
         return {**about, "learned_from": int(journeys.begins[-1]), **lived.figures, **figures}
+
+    def _remember(self, journeys: Journeys, number: int, lesson: str) -> dict[str, float]:
+        """Learn from past journeys, too, where the plan asks for it; these are past from now on."""
+        plan, figures = self.plan, dict[str, float]()
+        if not (plan.rehearsals or plan.retraces):
+            return figures
+        self.memory.add(journeys)
+        for batch in range(plan.retraces if lesson == PPO else 0):
+            _, drawn = self.memory.draw(Draws(plan.seed), number * BATCHES_MAX + batch)
+            figures |= self.learner.retrace(drawn, (plan.discount_per_day, Clips()), VALUE_USD)
+        for batch in range(plan.rehearsals):
+            slots, drawn = self.memory.draw(Draws(plan.seed), number * BATCHES_MAX + BATCHES_MAX // 2 + batch)
+            errors = self.learner.rehearse(drawn, "believed_")
+            self.memory.surprised(slots, errors)
+            figures["rehearsed_error"] = float(errors.mean())
+        return figures
 
     def _sampled(self, lived: Lived, number: int) -> Journeys:
         """The journeys to learn from, with what truly came of them."""
@@ -129,6 +155,7 @@ class Training:
         reward = rewards_usd(columns, lived.sales, pay)
         ended = np.isin(columns["user"][journeys.begins[1:] - 1], lived.sales["user"])
         value = columns["value"].astype(np.float64) * VALUE_USD
+        columns["reward"], columns["ended"] = reward, np.repeat(ended, journeys.lengths)
         steps = Steps(reward, value, columns["days"].astype(np.float64), journeys.begins, ended)
         advantage, target = advantages(steps, (self.plan.discount_per_day, self.plan.trace))
         columns["advantage"] = ((advantage - advantage.mean()) / max(advantage.std(), 1e-9)).astype(np.float32)

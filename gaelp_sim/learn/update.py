@@ -8,8 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gaelp_sim.events import Floats
 from gaelp_sim.learn.journeys import Journeys
 from gaelp_sim.learn.network import JourneyNet, permitted
+from gaelp_sim.learn.returns import Steps
+from gaelp_sim.learn.vtrace import Clips, vtrace
 
 SCALE_USD = 0.1
 """Gains are learned in units of so many dollars."""
@@ -99,6 +102,48 @@ class Learner:
         return {
             "surrogate": surrogate_mean, "entropy": entropy_mean, "value_error": off_mean, "first_log_ratio": first_ratio,
         }
+
+    def rehearse(self, journeys: Journeys, told_by: str) -> Floats:
+        """Teach the auxiliary head alone from past journeys; the error of each, (journeys,), before the change.
+
+        It comes between an epoch's lessons and the next one's worlds: what the shared trunk changes is in the propensities
+        that are written down from then on.
+        """
+        worth = f"{told_by}lift"
+        _, told, here = journeys.padded(np.arange(len(journeys)), ("observation", "days", worth))
+        _, _, lift = self.net.along(told["observation"], self.net.nothing(len(journeys)), told["days"])
+        each = nn.functional.smooth_l1_loss(lift, told[worth] / SCALE_USD, reduction="none").sum(-1) * here
+        by_journey = each.sum(-1) / here.sum(-1)
+        weight = torch.from_numpy(journeys.weight).float()
+        self._descend(self.lesson.lift_weight * (by_journey * weight).sum() / weight.sum())
+        return np.asarray(by_journey.detach().numpy(), dtype=np.float64)
+
+    def retrace(self, journeys: Journeys, rule: tuple[float, Clips], unit_usd: float) -> dict[str, float]:
+        """An off-policy update of actor and critic from past journeys, by V-trace, within PPO's clip as its trust region.
+
+        rule: (discount per day, clips); unit_usd: the critic's. Columns `reward` and `ended` tell what came.
+        """
+        names = (*SEEN, "action", "log_propensity", "reward", "ended")
+        _, told, here = journeys.padded(np.arange(len(journeys)), names)
+        logits, value, _ = self.net.along(told["observation"], self.net.nothing(len(journeys)), told["days"])
+        log_chance = torch.log_softmax(permitted(logits, told["allowed"]), dim=-1)
+        ratio = (self._mixed(log_chance, told["allowed"], told["action"]) - told["log_propensity"]).exp()
+        columns, last = journeys.columns, journeys.begins[1:] - 1
+        flat = here.flatten()
+        steps = Steps(
+            columns["reward"].astype(np.float64) / unit_usd, value.detach().flatten()[flat].double().numpy(),
+            columns["days"].astype(np.float64), journeys.begins, columns["ended"][last],
+        )
+        target, advantage = vtrace(steps, ratio.detach().flatten()[flat].double().numpy(), *rule)
+        spread = max(float(advantage.std()), 1e-9)
+        gained, wanted = (torch.zeros(here.shape).masked_scatter(here, torch.from_numpy(column).float())
+                          for column in (advantage / spread, target))
+        surrogate = _clipped(ratio, gained, self.lesson.clip)
+        each = -surrogate + self.lesson.value_weight * (value - wanted) ** 2
+        weight = torch.from_numpy(journeys.weight).float()[:, None] * here
+        self._descend((each * weight).sum() / weight.sum())
+        off = float((((value - wanted) ** 2) * weight).sum().detach() / weight.sum())
+        return {"retraced_value_error": off, "retraced_ratio": float(ratio.detach()[here].mean())}
 
     def _mixed(self, log_chance: Tensor, allowed: Tensor, action: Tensor) -> Tensor:
         """Logarithm of the probability with which an action was taken: the policy's, mixed with the floor of the

@@ -4,6 +4,7 @@ and resumes."""
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -130,16 +131,17 @@ def test_what_is_kept_in_a_world_is_what_was_fed(room: Classroom) -> None:
     assert lived.kept["gain"].shape == (len(lived.kept["user"]), actions.count)
 
 
-def test_training_learns_and_resumes_to_the_same_weights(tmp_path: Path) -> None:
+@pytest.mark.parametrize("plan", [TINY, replace(TINY, rehearsals=3, retraces=2, memory=150)], ids=["plain", "replay"])
+def test_training_learns_and_resumes_to_the_same_weights(plan: Plan, tmp_path: Path) -> None:
     """Four epochs at once equal two, a stop, and two more; the gain of what is done rises."""
     scenario = load_scenario("short")
-    whole = Training.begin(scenario, TINY, tmp_path / "whole")
+    whole = Training.begin(scenario, plan, tmp_path / "whole")
     told: list[dict[str, float]] = []
     whole.run(told.append)
     assert told[-1]["taken_gain_usd"] > 1.3 * told[0]["taken_gain_usd"]
     assert [epoch["lesson"] for epoch in told] == ["believed", "taught", "ppo", "ppo"]
     assert abs(told[2]["first_log_ratio"]) < 1e-4
-    part = Training.begin(scenario, TINY, tmp_path / "parts")
+    part = Training.begin(scenario, plan, tmp_path / "parts")
 
     class Stop(Exception):
         pass
@@ -150,7 +152,7 @@ def test_training_learns_and_resumes_to_the_same_weights(tmp_path: Path) -> None
 
     with pytest.raises(Stop):
         part.run(stop)
-    Training.begin(scenario, TINY, tmp_path / "parts").run(lambda epoch: None)
+    Training.begin(scenario, plan, tmp_path / "parts").run(lambda epoch: None)
     one, other = (load_checkpoint(tmp_path / name / "last")[0].state_dict() for name in ("whole", "parts"))
     assert all(bool((one[name] == other[name]).all()) for name in one)
     lines = [json.loads(line) for line in (tmp_path / "parts" / "epochs.jsonl").read_text().splitlines()]
