@@ -20,13 +20,13 @@ from safetensors.torch import load, save
 
 from gaelp_sim.draws import Draws
 from gaelp_sim.errors import UsageError
-from gaelp_sim.learn.actions import Actions
 from gaelp_sim.learn.checkpoints import MANIFEST, Manifest, load_checkpoint, save_checkpoint
 from gaelp_sim.learn.journeys import Journeys, sampled
 from gaelp_sim.learn.network import JourneyNet, Shape
 from gaelp_sim.learn.returns import Steps, advantages, rewards_usd
 from gaelp_sim.learn.rollout import Classroom, Lived, live
 from gaelp_sim.learn.update import Learner, Lesson
+from gaelp_sim.market.actions import Actions
 from gaelp_sim.planning.seeds import training_seed, validation_seed
 from gaelp_sim.scenario.schema import Scenario
 

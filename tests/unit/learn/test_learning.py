@@ -30,13 +30,13 @@ from gaelp_sim.units import PPM
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from gaelp_sim.learn.actions import LEVELS, Actions  # noqa: E402 - only where torch is there
 from gaelp_sim.learn.checkpoints import load_checkpoint  # noqa: E402
 from gaelp_sim.learn.network import JourneyNet, Shape  # noqa: E402
 from gaelp_sim.learn.rollout import Classroom, live  # noqa: E402
 from gaelp_sim.learn.teaching import gains  # noqa: E402
 from gaelp_sim.learn.train import Plan, Training  # noqa: E402
 from gaelp_sim.learn.update import Lesson  # noqa: E402
+from gaelp_sim.market.actions import LEVELS, Actions  # noqa: E402 - only where torch is there
 from gaelp_sim.planning.expecting import known  # noqa: E402
 
 TINY = Plan(epochs=4, worlds=3, people=200, validate_every=2, validation_worlds=2, taught_share=0.5,
