@@ -23,9 +23,10 @@ def __getattr__(name: str) -> Any:
     try:
         return getattr(importlib.import_module(home), name)
     except ModuleNotFoundError as error:
-        if error.name not in ("gymnasium", "pettingzoo"):
+        peer = (error.name or "").partition(".")[0]
+        if peer not in ("gymnasium", "pettingzoo"):
             raise
-        raise UsageError(f"{name}: {error.name} is not installed; next: pip install 'gaelp-sim[{extra}]'") from None
+        raise UsageError(f"{name}: {peer} is not installed; next: pip install 'gaelp-sim[{extra}]'") from None
 
 
 def register_environments() -> None:

@@ -86,12 +86,12 @@ class BiddingEnv(gymnasium.Env[Observation, Action]):
         return {name: column[0].item() for name, column in self._worlds.summary(US).items()}
 
 
-def observations_of(setting: Setting) -> Box:
+def observations_of(setting: Setting) -> Box[np.float32]:
     """What is told of an hour, as a space."""
     return Box(-1.0, np.inf, (setting.width,), np.float32)
 
 
-def actions_of(setting: Setting) -> Box:
+def actions_of(setting: Setting) -> Box[np.float32]:
     """Multipliers, with the shares of the daily budget where there is one to share out."""
     if setting.shared_micros == NONE:
         return Box(0.0, MULTIPLIER_MAX, (setting.channels,), np.float32)

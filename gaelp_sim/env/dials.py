@@ -132,4 +132,4 @@ class RivalDial:
             model.rules.worth_ppm[channel, slot] / PPM / 1_000,
         )
         worth = np.where(outcome["advertiser"] == self.code, value * each, 0.0)
-        return np.bincount(unit, weights=worth, minlength=len(self.table))
+        return np.bincount(unit, weights=worth, minlength=len(self.table)).astype(np.float64)

@@ -139,10 +139,11 @@ class JourneyEnv(gymnasium.Env[Observation, np.int64]):
         return True
 
     def _told(self) -> dict[str, Any]:
+        paid = self._paid
         return {
-            "action_mask": self.action_masks().astype(np.int8), "world": self._who.seed, "person_id": self._who.person,
-            "resolved_user_id": self._met.user, "hour": self._met.hour, "spend_usd": self._paid.spent_micros / MICROS_PER_UNIT,
-            "value_usd": self._paid.value_micros / MICROS_PER_UNIT,
+            "action_mask": self.action_masks().astype(np.int8), "seed": self._who.seed, "person_id": self._who.person,
+            "resolved_user_id": self._met.user, "hour": self._met.hour,
+            "spend_usd": paid.spent_micros / MICROS_PER_UNIT, "value_usd": paid.value_micros / MICROS_PER_UNIT,
         }
 
 

@@ -33,6 +33,11 @@ def test_gymnasium_s_own_checks() -> None:
     assert made.reset(seed=1)[0].shape == made.observation_space.shape
 
 
+def test_stable_baselines_own_checks() -> None:
+    checker = pytest.importorskip("stable_baselines3.common.env_checker")
+    checker.check_env(gymnasium.wrappers.RescaleAction(env(), np.float32(-1), np.float32(1)))
+
+
 def test_an_episode_ends_by_truncation_and_the_world_goes_on() -> None:
     """Two days are 48 steps; the next episode begins where this one ended, a reborn world at hour 0."""
     world = env()
