@@ -8,6 +8,7 @@ theirs belong to others.
 from __future__ import annotations
 
 import weakref
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -26,8 +27,8 @@ from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import MICROS_PER_UNIT
 from gaelp_sim.world.policies import DEFAULT_POLICY, named_from_outside
 
-TRIES = 100
-"""So many people are tried for one who meets an opportunity."""
+TRIES = 10
+"""So many worlds are tried for one in which anybody meets an opportunity."""
 
 
 class JourneyEnv(gymnasium.Env[Observation, np.int64]):
@@ -73,8 +74,8 @@ class JourneyEnv(gymnasium.Env[Observation, np.int64]):
     ) -> tuple[Observation, dict[str, Any]]:
         """The first opportunity of a user in a world newly born; seed k is world k of a run of the scenario.
 
-        options={"person": k} picks the user; else people are drawn, the next one in the next drawn world where somebody
-        meets nothing. Raises UsageError for a person who is not there or meets no opportunity.
+        options={"person": k} picks the user; else one is drawn, evenly among the people who meet an opportunity.
+        Raises UsageError for a person who is not there or meets no opportunity.
         """
         super().reset(seed=seed)
         unknown = sorted(set(options or {}) - {"person"})
@@ -83,11 +84,11 @@ class JourneyEnv(gymnasium.Env[Observation, np.int64]):
         asked = (options or {}).get("person")
         for _ in range(1 if asked is not None else TRIES):
             self._who = self._drawn(seed, asked)
-            if self._found():
+            if self._found() or (asked is None and self._met_instead()):
                 return self._met.features.copy(), self._told()
             seed = None
-        who = f"{TRIES} people" if asked is None else f"person {asked} of world {self._who.seed}"
-        raise UsageError(f"reset: {who} met no opportunity in {self.setting.hours} hours; next: more days, or other people")
+        who = f"nobody of {TRIES} worlds" if asked is None else f"person {asked} of world {self._who.seed} never"
+        raise UsageError(f"reset: {who} met an opportunity in {self.setting.hours} hours; next: more days or people")
 
     def step(self, action: np.int64) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Answer the opportunity; the last step's observation is that of the last opportunity, with nothing allowed.
@@ -126,6 +127,18 @@ class JourneyEnv(gymnasium.Env[Observation, np.int64]):
             raise UsageError(f"reset: person {person}; there are 0 to {people - 1}")
         born = int(self.np_random.integers(WORLDS_MAX)) if seed is None else seed
         return Who(born, int(self.np_random.integers(people)) if person is None else person, self.policy, self.full)
+
+    def _met_instead(self) -> bool:
+        """Begin again with one of those who were met in the world that has been lived through without its user.
+
+        Up to a person's first opportunity the world is the same whoever the user is, so that they are met again.
+        """
+        assert self._journey is not None
+        met = sorted(self._journey.seat.others_met)
+        if not met:
+            return False
+        self._who = replace(self._who, person=met[int(self.np_random.integers(len(met)))])
+        return self._found()
 
     def _found(self) -> bool:
         """Begin the journey; whether its user meets anything."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,8 @@ class JourneySeat:
     """Where the seat sits, told once it is built"""
     device: int = NONE
     """On which we first met the user"""
+    others_met: set[int] = field(default_factory=set)
+    """Rows of the people met, undecided, for as long as the user is not: any of them might be the user instead"""
 
     @property
     def name(self) -> str:
@@ -138,6 +140,8 @@ class JourneySeat:
         if self.device == NONE:
             at = np.flatnonzero(opportunities.row == self.person)
             if not len(at) or self.bought():
+                undecided = self._stack.people.decided_s[opportunities.row] == NONE
+                self.others_met.update(opportunities.row[undecided].tolist())
                 return at[:0]
             self.device = int(opportunities.device[at[0]])
         return np.flatnonzero(known.user == self._user)

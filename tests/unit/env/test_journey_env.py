@@ -210,6 +210,22 @@ def test_no_world_is_left_behind() -> None:
     assert threading.active_count() == before
 
 
+def test_who_is_never_met_gives_way_to_one_who_is() -> None:
+    """People are drawn evenly, and where nothing happens to them evenly among those whom the same world's auctions met."""
+    env = JourneyEnv("short", people=30, days=2)
+    people = [env.reset(seed=4)[1]["person_id"]]
+    people += [env.reset(seed=4)[1]["person_id"] for _ in range(2)]
+    assert len(set(people)) == 1
+    met = 0
+    for person in range(30):
+        try:
+            env.reset(seed=4, options={"person": person})
+            met += 1
+        except UsageError:
+            assert person != people[0]
+    assert 0 < met < 25
+
+
 def test_what_the_engine_raises_reaches_the_agent(monkeypatch: pytest.MonkeyPatch) -> None:
     env = JourneyEnv(lively())
     env.reset(seed=3, options={"person": 0})
@@ -243,5 +259,5 @@ def test_misuse_is_one_line() -> None:
             update=dict.fromkeys(STAGES, 1e-9)
         )}) for channel in quiet.channels
     ]})
-    with pytest.raises(UsageError, match="person 3 of world 1 met no opportunity in 24 hours"):
+    with pytest.raises(UsageError, match="person 3 of world 1 never met an opportunity in 24 hours"):
         JourneyEnv(none).reset(seed=1, options={"person": 3})
