@@ -63,9 +63,8 @@ def evaluate(
     profit, with 95 % intervals over worlds; share_of_way is how far from it to the clairvoyant, who knows people's minds.
 
     \b
-    Examples:
+    Example:
       gaelp evaluate ppo parental_controls --set identity.mode=perfect
-      gaelp evaluate ppo rule parental_controls --mode growth --fail-if "cac_incremental_usd > 100"
     """
     settings: Settings = ctx.obj
     library.when_compiling(lambda: say(settings, COMPILING))

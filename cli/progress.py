@@ -160,3 +160,36 @@ class _ShareLines:
         if time.monotonic() >= self._next_s:
             self._next_s = time.monotonic() + PLAIN_INTERVAL_S
             click.echo(f"{self._doing}: {share:.0%}", err=True)
+
+
+@contextmanager
+def epochs_passing(
+    settings: Settings, total: int, line: Callable[[dict[str, Any]], str]
+) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """A function to call with each epoch's figures: a bar on a terminal above which validated epochs stay, else a line
+    each."""
+    if settings.quiet:
+        yield lambda epoch: None
+    elif sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs, ETA"), TimeRemainingColumn(),
+            TextColumn("profit {task.fields[profit]}, CAC {task.fields[cac]}, won {task.fields[won]}"),
+        )
+        with Progress(*columns, console=Console(stderr=True, no_color=settings.no_color), transient=True) as progress:
+            task = progress.add_task("epochs", total=total, profit="-", cac="-", won="-")
+
+            def show(epoch: dict[str, Any]) -> None:
+                progress.update(
+                    task, completed=epoch["epoch"] + 1, profit=f"${epoch['profit_usd']:,.0f}",
+                    won=f"{epoch['win_rate']:.2f}",
+                    cac=f"${epoch['spend_usd'] / epoch['sales']:,.0f}" if epoch["sales"] else "-",
+                )
+                if "validation_profit_usd" in epoch:
+                    progress.console.print(line(epoch), highlight=False, markup=False)
+
+            yield show
+    else:
+        yield lambda epoch: click.echo(line(epoch), err=True)

@@ -33,27 +33,51 @@ def _needs_torch() -> None:
 def trained(
     scenario: str, sets: Sequence[str], out: Path, asked: dict[str, Any], on_epoch: Callable[[Record], None]
 ) -> Record:
-    """Train a policy; the last epoch's figures."""
+    """Train a policy; the last epoch's figures, and the learning curve's picture where it can be drawn."""
     _needs_torch()
-    from gaelp_sim.learn.train import Plan, Training
+    from gaelp_sim.learn.course import Plan
+    from gaelp_sim.learn.curve import PICTURE, drawn
+    from gaelp_sim.learn.train import EPOCHS, Training
 
-    minutes = asked.pop("budget_minutes")
+    minutes, tracked = asked.pop("budget_minutes"), asked.pop("wandb_offline")
     plan = Plan(budget_s=minutes * SECONDS_PER_MINUTE if minutes else float("inf"), **asked)
+    track = _wandb(out, plan.record()) if tracked else None
     training = Training.begin(_scenario(scenario, sets), plan, out)
     told: Record = {"epoch": training.epoch}
 
     def keep(epoch: Record) -> None:
         told.update(epoch)
         on_epoch(epoch)
+        if track is not None:
+            track(epoch)
 
     training.run(keep)
+    try:
+        told["picture"] = str(drawn(out / EPOCHS, out / PICTURE))
+    except UsageError as error:  # the training stands without it
+        told["picture"] = f"none: {error}"
     return {"folder": str(out)} | told
+
+
+def _wandb(out: Path, settings: Record) -> Callable[[Record], None]:
+    """A run of Weights & Biases kept in the folder; it talks to nobody."""
+    try:
+        import wandb
+    except ImportError:
+        raise UsageError("--wandb-offline needs wandb; next: pip install 'gaelp-sim[track]'") from None
+    out.mkdir(parents=True, exist_ok=True)
+    run = wandb.init(mode="offline", project="gaelp-sim", dir=str(out), config=settings, settings={"silent": True})
+
+    def log(epoch: Record) -> None:
+        run.log({key: value for key, value in epoch.items() if isinstance(value, int | float)}, step=epoch["epoch"])
+
+    return log
 
 
 def epoch_line(told: Record) -> str:
     """One epoch in a line."""
     text = (
-        f"epoch {told['epoch']:>4}  {'taught' if told['taught'] else 'PPO   '}  profit {told['profit_usd']:>9,.0f}"
+        f"epoch {told['epoch']:>4}  {told['lesson']:<8}  profit {told['profit_usd']:>9,.0f}"
         f"  spend {told['spend_usd']:>8,.0f}  sales {told['sales']:>6,.1f}  won {told['win_rate']:.2f}"
         f"  gain {told['taken_gain_usd']:.4f} of {told['best_gain_usd']:.4f}  {told['seconds']:,.0f} s"
     )
@@ -94,6 +118,19 @@ def _factor(name: str, said: str) -> float:
         return float(said)
     except ValueError:
         raise UsageError(f"--shift {name}={said}: {said!r} is no number; a factor is wanted, as {name}=0.7") from None
+
+
+def decisions_for(policy: str, file: Path, scenario: str | None, seed: int) -> list[Record]:
+    """What a learned policy does with the rows of a file."""
+    _needs_torch()
+    from gaelp_sim.learn.acting import act, read_rows
+    from gaelp_sim.learn.checkpoints import learned_policy, manifest_named
+    from gaelp_sim.world.policies import is_learned
+
+    if not is_learned(policy):
+        raise UsageError(f"{policy}: only learned policies act on rows; name ppo, or checkpoint:FOLDER")
+    ours = _scenario(scenario or manifest_named(policy).scenario_name, ())
+    return act(learned_policy(ours, policy), ours, read_rows(file, ours), seed)
 
 
 def checkpoints_in(folder: Path) -> list[Record]:

@@ -11,14 +11,18 @@ from gaelp_sim.cli import library, schooling
 from gaelp_sim.cli.command import GaelpCommand, Settings
 from gaelp_sim.cli.output import print_json, say
 from gaelp_sim.cli.params import ScenarioRef
+from gaelp_sim.cli.progress import epochs_passing
 from gaelp_sim.cli.run import COMPILING
+
+SHARE = click.FloatRange(0, 1)
+FACTOR = click.FloatRange(0.1, 100)
 
 
 @click.command(cls=GaelpCommand)
 @click.argument("scenario", type=ScenarioRef())
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="FOLDER",
-    help="Where checkpoints (last, best) and epochs.jsonl go; training found there goes on.",
+    help="Where checkpoints (best, last) and epochs.jsonl go; training found there goes on.",
 )
 @click.option("--set", "sets", multiple=True, metavar="K=V", help="Change a key of the scenario first; may be repeated.")
 @click.option("--epochs", type=click.IntRange(1, 100_000), default=1_000, show_default=True, metavar="N", help="Epochs.")
@@ -35,9 +39,27 @@ from gaelp_sim.cli.run import COMPILING
 )
 @click.option("--seed", type=click.IntRange(0, 9_999), default=1, show_default=True, metavar="N", help="Seed of training.")
 @click.option(
-    "--taught-share", type=click.FloatRange(0, 1), default=0.8, show_default=True, metavar="SHARE",
-    help="Share of epochs in which expected gains are followed; then PPO goes on with what truly comes.",
+    "--believed-share", type=SHARE, default=0.5, show_default=True, metavar="SHARE",
+    help="Epochs of expected gains as an observer may believe them, as a share of all.",
 )
+@click.option(
+    "--taught-share", type=SHARE, default=0.9, show_default=True, metavar="SHARE",
+    help="Epochs by whose end true expected gains have been followed; then PPO goes on with what truly comes.",
+)
+@click.option(
+    "--reward", type=click.Choice(["profit", "document", "document_signed"]), default="profit", show_default=True,
+    help="What PPO is paid: profit, or the design document's rule.",
+)
+@click.option(
+    "--crisis-factor", type=FACTOR, default=1.0, show_default=True, metavar="X",
+    help="Learn from crisis parents so much more often, at a weight of one over it.",
+)
+@click.option(
+    "--crisis-value", type=FACTOR, default=1.0, show_default=True, metavar="X",
+    help="Let their decisions count so much more, on purpose.",
+)
+@click.option("--curriculum", is_flag=True, help="Begin with easy rivals, go on as levels are passed.")
+@click.option("--wandb-offline", is_flag=True, help="Also keep a Weights & Biases run in the folder, offline.")
 @click.pass_obj
 def train(settings: Settings, /, scenario: str, out: Path, sets: tuple[str, ...], **asked: Any) -> None:
     """Train a bidding policy in simulated worlds.
@@ -45,15 +67,17 @@ def train(settings: Settings, /, scenario: str, out: Path, sets: tuple[str, ...]
     A network with a memory of each user's journey learns in worlds of its own; other worlds, of which nothing is learned,
     say every ten epochs how good it is. While it is taught it follows what each action would gain on average, which only a
     simulator knows; acting, it sees what an advertiser sees. Interrupted training goes on with the same command. Use the
-    result as --policy checkpoint:FOLDER/best. Needs the extra [learn].
+    result as --policy checkpoint:FOLDER/best. Needs the extra [learn]; the learning curve's picture, [track].
 
     \b
     Example:
       gaelp train parental_controls --out ppo --epochs 60 --budget-minutes 60
     """
     library.when_compiling(lambda: say(settings, COMPILING))
-    told = schooling.trained(scenario, sets, out, asked, lambda epoch: say(settings, schooling.epoch_line(epoch)))
+    with epochs_passing(settings, asked["epochs"], schooling.epoch_line) as on_epoch:
+        told = schooling.trained(scenario, sets, out, asked, on_epoch)
     if settings.as_json:
         print_json(told)
     else:
+        say(settings, f"learning curve: {told['picture']}")
         say(settings, f"best and last policies are in {out}; next: gaelp evaluate checkpoint:{out}/best {scenario}")

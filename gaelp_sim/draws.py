@@ -74,6 +74,8 @@ class Purpose(IntEnum):
     """A network's first weights."""
     LESSON = 31
     """Which journeys are learned from, and in which order."""
+    ACTING = 32
+    """What a policy does with an opportunity outside of any world."""
 
 
 class Who(NamedTuple):

@@ -86,7 +86,7 @@ def moved(state: Floats, target_usd: float, cpa_usd: float) -> Floats:
     """(3,): multiple, sum of errors and last error after a day.
 
     >>> moved(np.array([1.0, 0.0, 0.0]), 100.0, 200.0).round(3).tolist()
-    [0.575, -0.693, -0.693]
+    [0.574, -0.693, -0.693]
     >>> moved(np.array([1.0, 0.0, 0.0]), 100.0, 100.0).tolist()
     [1.0, 0.0, 0.0]
     """

@@ -153,10 +153,14 @@ def _check_version(folder: Path, manifest: Manifest) -> None:
         raise UsageError(f"{path}: shape: {str(shape)[:60]} is no network of this version; train again")
 
 
+def manifest_named(name: str) -> Manifest:
+    """The manifest of the policy `checkpoint:FOLDER`, or of a shipped one."""
+    return read_manifest(_named(name)[0])
+
+
 def pinned(name: str) -> str:
     """A checkpoint's name, ending with the first digits of its weights' SHA-256."""
-    folder, _ = _named(name)
-    return f"{_PINNED.sub('', name)}{PIN}{read_manifest(folder).weights_sha256[:PIN_DIGITS]}"
+    return f"{_PINNED.sub('', name)}{PIN}{manifest_named(name).weights_sha256[:PIN_DIGITS]}"
 
 
 def _named(name: str) -> tuple[Path, str]:

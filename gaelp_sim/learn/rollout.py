@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from gaelp_sim.learn.network import JourneyNet
 from gaelp_sim.learn.policy import LearnedPolicy
 from gaelp_sim.learn.teaching import Teacher
 from gaelp_sim.observe.memory import SLOTS
-from gaelp_sim.planning.bidders import Clairvoyant, clairvoyant
+from gaelp_sim.planning.bidders import Believer, Clairvoyant, clairvoyant, observable_planner
 from gaelp_sim.population.people import People
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import HOURS_PER_DAY, MICROS_PER_UNIT
@@ -26,6 +26,8 @@ class Classroom:
 
     scenario: Scenario
     oracle: Clairvoyant
+    believer: Believer
+    """Knows the scenario's constants, and of people what an advertiser meets"""
 
     @staticmethod
     def of(scenario: Scenario, people: int, worlds: int) -> Classroom:
@@ -45,7 +47,11 @@ class Classroom:
             "identity": scenario.identity.model_copy(update={"mode": "perfect"}),
             "us": scenario.us.model_copy(update={"budget": scaled}),
         })
-        return Classroom(small, clairvoyant(small))
+        return Classroom(small, clairvoyant(small), observable_planner(small))
+
+    def of_worlds(self, worlds: int) -> Classroom:
+        """The same with another number of worlds."""
+        return replace(self, scenario=self.scenario.model_copy(update={"worlds": worlds}))
 
 
 @dataclass(frozen=True)
@@ -60,10 +66,10 @@ class Lived:
     """Sums over the worlds per 10,000 people"""
 
 
-def live(room: Classroom, net: JourneyNet, seed: int, *, floor: float, teach: bool = True) -> Lived:
+def live(room: Classroom, net: JourneyNet, seed: int, *, floor: float, greedy: bool = False) -> Lived:
     """Live through a scenario's days in all of its worlds under the network's policy."""
-    policy = LearnedPolicy.of(room.scenario, net, floor=floor)
-    seat = Teacher(policy.name, policy, room.oracle)
+    policy = LearnedPolicy.of(room.scenario, net, floor=floor, greedy=greedy)
+    seat = Teacher(policy.name, policy, room.oracle, room.believer)
     place = Place(range(room.scenario.worlds), range(1))
     shard = Shard(Task(room.scenario, seed, "rule", place, 0, None), us=seat)
     users, seconds = [], []
@@ -98,5 +104,11 @@ def _figures(room: Classroom, kept: Kept, sales: int) -> dict[str, float]:
         "decisions": float(len(kept["user"])), "spend_usd": spend, "sales": sales * per,
         "profit_usd": sales * per * float(room.scenario.economics.ltv_usd) - spend,
         "win_rate": float(kept["won"].mean()), "best_gain_usd": float(kept["gain"].max(axis=1).mean()),
-        "taken_gain_usd": float(kept["gain"][np.arange(len(kept["user"])), kept["action"]].mean()),
+        "believed_gain_usd": _mean_at(kept["gain"], kept["believed_gain"].argmax(axis=1)),
+        "taken_gain_usd": _mean_at(kept["gain"], kept["action"]),
     }
+
+
+def _mean_at(gain: Column, action: Ints) -> float:
+    """Mean gain of what is done, (n, actions) and (n,)."""
+    return float(gain[np.arange(len(action)), action].mean())

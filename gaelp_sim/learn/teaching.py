@@ -1,23 +1,27 @@
 """What only a simulator can tell a learner: what every action was worth on average, given what the person truly was.
 
 The planner's table says what winning is worth over losing (the lift); the price to beat has a known distribution. So the
-expected gain of each bid is a number, without any luck: lift x P(win) - what is paid on average. The policy that acts
-sees none of this; it is pushed towards what gains most on average over everybody who looks like this user.
+expected gain of each bid is a number, without any luck: lift x P(win) - what is paid on average. There are two of them:
+what is gained given what the person truly is, and that averaged over what an observer who knows the scenario's constants
+may believe the person to be. The second has the same mean for whoever sees no more than the observer, and far less
+spread. The policy that acts is told neither; it is pushed towards what gains most over everybody who looks like this user.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gaelp_sim.compiled import compiled
 from gaelp_sim.events import Bids, Floats, Ints, Opportunities, Outcomes, Statistics
+from gaelp_sim.learn.believed import Beliefs, Ranks, believed_gains, ranks_of
 from gaelp_sim.learn.policy import LearnedPolicy
 from gaelp_sim.market.actions import BIDS, LEVELS
 from gaelp_sim.market.bidder import Known, Moment
-from gaelp_sim.planning.bidders import Clairvoyant
+from gaelp_sim.planning.bidders import Believer, Clairvoyant
 from gaelp_sim.planning.dynamics import Dynamics
 from gaelp_sim.planning.expecting import Codes, Offer
 from gaelp_sim.planning.prices import looked_up
@@ -35,14 +39,20 @@ class Teacher:
     """Our seat's"""
     policy: LearnedPolicy
     oracle: Clairvoyant
+    believer: Believer
     sees_truth: bool = True
     observes: bool = True
     kept: dict[str, list[np.ndarray]] = field(default_factory=dict)
 
+    @cached_property
+    def ranks(self) -> Ranks:
+        """How ads rank by state."""
+        return ranks_of(self.oracle.plan.dynamics)
+
     @property
     def notes(self) -> int:
-        """The policy's."""
-        return self.policy.notes
+        """The policy's, then the believer's."""
+        return self.policy.notes + self.believer.notes
 
     def bid(self, opportunities: Opportunities, moment: Moment) -> Bids:
         """As the policy."""
@@ -51,18 +61,18 @@ class Teacher:
     def bid_knowing(self, opportunities: Opportunities, moment: Moment, known: Known) -> Bids:
         """The policy's bids; the decisions are kept."""
         assert known.observation is not None and known.truth is not None
-        decided = self.policy.decide(opportunities, moment, known)
-        offer = self.oracle.offer(opportunities, moment, known)
-        plan = self.oracle.plan
-        factor = float(plan.calendar.price[min(moment.hour, plan.asked.ad_hours - 1)])
-        place = (opportunities.channel, opportunities.signal)
-        gain = gains(plan.dynamics, place, offer, (plan.asked.money, factor), (LEVELS, self.policy.actions.count))
+        decided = self.policy.decide(opportunities, moment, self._of_policy(known))
+        truly = self.oracle.offer(opportunities, moment, known)
+        believed, believed_lift = self._believed(opportunities, moment, self._of_believer(known))
+        dynamics, creatives = self.oracle.plan.dynamics, self.policy.actions.creatives
         values = {
             "user": known.user, "second": opportunities.second, "unit": opportunities.unit,
             "channel": opportunities.channel, "signal": opportunities.signal, "action": decided.action,
             "propensity": decided.propensity, "days": decided.days,
-            "value": decided.value, "observation": known.observation, "gain": gain, "segment": known.truth.segment,
-            "lift": by_creative(plan.dynamics, opportunities.channel, offer.lift, self.policy.actions.creatives),
+            "value": decided.value, "observation": known.observation, "segment": known.truth.segment,
+            "gain": self._gains(opportunities, moment, truly),
+            "lift": by_creative(dynamics, opportunities.channel, truly.lift, creatives),
+            "believed_gain": believed, "believed_lift": believed_lift,
         }
         for name, column in values.items():
             self.kept.setdefault(name, []).append(np.array(column))
@@ -71,8 +81,35 @@ class Teacher:
     def note(self, opportunities: Opportunities, ended: tuple[Bids, Outcomes], known: Known) -> None:
         """Keep what became of the round's bids."""
         bids, outcomes = ended
+        self.believer.note(opportunities, ended, self._of_believer(known))
         self.kept.setdefault("charge_micros", []).append(np.array(outcomes.charge_micros))
         self.kept.setdefault("won", []).append(np.array(outcomes.winner >= 0))
+
+    def _of_policy(self, known: Known) -> Known:
+        return replace(known, notes=known.notes[:, : self.policy.notes])
+
+    def _of_believer(self, known: Known) -> Known:
+        return replace(known, notes=known.notes[:, self.policy.notes :])
+
+    def _gains(self, opportunities: Opportunities, moment: Moment, offer: Offer) -> NDArray[np.float32]:
+        place = (opportunities.channel, opportunities.signal)
+        return gains(self.oracle.plan.dynamics, place, offer, self._money(moment), (LEVELS, self.policy.actions.count))
+
+    def _money(self, moment: Moment) -> tuple[float, float]:
+        """Value of a dollar, and the factor on the hour's prices."""
+        plan = self.oracle.plan
+        return plan.asked.money, float(plan.calendar.price[min(moment.hour, plan.asked.ad_hours - 1)])
+
+    def _believed(
+        self, opportunities: Opportunities, moment: Moment, known: Known
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Gains of actions and lifts of creatives, averaged over what users may be."""
+        dynamics = self.oracle.plan.dynamics
+        listed = known.on_list & (dynamics.lists == 2)
+        of = Beliefs(opportunities.channel, opportunities.signal, listed, self.believer.heard(opportunities, known))
+        worth = (self.oracle.after(moment.hour), *self._money(moment))
+        actions = self.policy.actions
+        return believed_gains(dynamics, self.ranks, of, worth, (actions.count, actions.creatives))
 
     def observe(self, opportunities: Opportunities, outcomes: Outcomes) -> Statistics:
         """Nothing."""

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from gaelp_sim.learn.journeys import Journeys
 from gaelp_sim.learn.network import JourneyNet, permitted
 
+SCALE_USD = 0.1
+"""Gains are learned in units of so many dollars."""
 SEEN = ("observation", "days", "allowed")
 
 
@@ -44,30 +46,31 @@ class Learner:
         """Begin to change a network."""
         return Learner(net, lesson, torch.optim.Adam(net.parameters(), lr=lesson.learning_rate), floor)
 
-    def follow(self, journeys: Journeys, scale: float, heat_usd: float, turn: int) -> dict[str, float]:
-        """Follow the teacher: raise the expected gain of the policy, in units of `scale` dollars, over all actions at once.
+    def follow(self, journeys: Journeys, told_by: str, heat_usd: float, turn: int) -> dict[str, float]:
+        """Follow a teacher: raise the expected gain of the policy over all actions at once.
 
-        heat_usd: what a unit of entropy is worth; the policy tends to softmax(mean gain / heat). The gradient of sum
-        over a of pi(a) gain(a) is exact; no action has to be tried to be learned about. Returns means of the gain per
-        decision, the entropy and the lift head's error, over the last pass.
+        told_by: what stands before the columns `gain` and `lift`, "" for the truth or "believed_". heat_usd: what a unit
+        of entropy is worth; the policy tends to softmax(mean gain / heat). The gradient of sum over a of pi(a) gain(a) is
+        exact; no action has to be tried to be learned about. Returns means of the gain per decision, the entropy and the
+        lift head's error, over the last pass.
         """
-        sums = np.zeros(4)
+        sums, scale, (gain, worth) = np.zeros(4), SCALE_USD, (f"{told_by}gain", f"{told_by}lift")
         for this in range(self.lesson.passes):
             sums[:] = 0.0
-            for which, told, here in journeys.batches(self.lesson.batch_steps, (*SEEN, "gain", "lift"), turn * 100 + this):
+            for which, told, here in journeys.batches(self.lesson.batch_steps, (*SEEN, gain, worth), turn * 100 + this):
                 weight = torch.from_numpy(journeys.weight[which]).float()[:, None] * here
                 logits, _, lift = self.net.along(told["observation"], self.net.nothing(len(which)), told["days"])
                 log_chance = torch.log_softmax(permitted(logits, told["allowed"]), dim=-1)
                 chance = log_chance.exp()
-                gained = (chance * told["gain"]).sum(-1)
+                gained = (chance * told[gain]).sum(-1)
                 entropy = -(chance * log_chance.clamp(min=-30.0)).sum(-1)
-                missed = nn.functional.smooth_l1_loss(lift, told["lift"] / scale, reduction="none").sum(-1)
+                missed = nn.functional.smooth_l1_loss(lift, told[worth] / scale, reduction="none").sum(-1)
                 each = -gained / scale - heat_usd / scale * entropy + self.lesson.lift_weight * missed
                 self._descend((each * weight).sum() / weight.sum())
                 told_sums = [float((one * weight).sum().detach()) for one in (gained, entropy, missed)]
                 sums += np.array([*told_sums, float(weight.sum())])
-        gain, entropy_mean, miss = (sums[:3] / sums[3]).tolist()
-        return {"gain_usd": gain, "entropy": entropy_mean, "lift_error": miss}
+        gain_mean, entropy_mean, miss = (sums[:3] / sums[3]).tolist()
+        return {"gain_usd": gain_mean, "entropy": entropy_mean, "lift_error": miss}
 
     def improve(self, journeys: Journeys, turn: int) -> dict[str, float]:
         """Proximal policy optimisation on advantages and returns of what truly came (columns `advantage`, `target`).

@@ -26,6 +26,8 @@ class Actions:
     allowed: Bools
     """(channels, actions)"""
     creatives: int
+    channel_of_signal: Ints
+    """(signals,)"""
 
     @staticmethod
     def of(scenario: Scenario) -> Actions:
@@ -39,7 +41,7 @@ class Actions:
                 for name in campaign.creatives if campaign.channel == channel.name else ():
                     first = 1 + BIDS * codes.index(name)
                     allowed[place, first : first + BIDS] = True
-        return Actions(np.array(prices, dtype=np.int64), allowed, len(codes))
+        return Actions(np.array(prices, dtype=np.int64), allowed, len(codes), np.asarray(channel_of_signal(scenario)))
 
     @property
     def count(self) -> int:
@@ -61,8 +63,3 @@ class Actions:
     def bid_micros(self, action: Ints, signal: Column) -> Ints:
         """(n,): what each action bids on a signal."""
         return np.rint(LEVELS[self.level(action)] * self.price_micros[signal]).astype(np.int64)
-
-
-def signal_channels(scenario: Scenario) -> Ints:
-    """(signals,): the channel of each signal."""
-    return np.asarray(channel_of_signal(scenario))

@@ -98,7 +98,7 @@ class _Planner:
         bid, level, creative = for_lifts(plan.dynamics, this, offer)
         return Bids(bid, level, creative, np.ones(len(bid)))
 
-    def _after(self, hour: int) -> NDArray[np.float32]:
+    def after(self, hour: int) -> NDArray[np.float32]:
         """What states are worth after this hour's auctions."""
         return self.plan.worth.after[min(hour, self.plan.asked.ad_hours - 1)]
 
@@ -132,7 +132,7 @@ class Clairvoyant(_Planner):
         stage = np.minimum(truth.stage, INTENT).astype(np.int64)
         level = truth.level.astype(np.int64)
         state = number_of(group.astype(np.int64), stage, level[0], level[1]) + level[2] * TEACH + level[3]
-        offer = known(dynamics, opportunities.channel, state, self._after(moment.hour))
+        offer = known(dynamics, opportunities.channel, state, self.after(moment.hour))
         offer.lift[truth.decided | (truth.stage == Stage.CONVERTED)] = 0.0
         return offer
 
@@ -168,11 +168,19 @@ class Believer(_Planner):
         """The plan's bids for what users are believed to be."""
         if moment.hour >= self.plan.asked.ad_hours:
             return _no_bids(len(opportunities))
+        return self._bids(opportunities, moment, self.offer(opportunities, moment, known_people))
+
+    def offer(self, opportunities: Opportunities, moment: Moment, known_people: Known) -> Offer:
+        """What each ad is worth to us, and costs, on average over what users are believed to be; beliefs move on."""
+        beliefs = self.heard(opportunities, known_people)
+        listed = known_people.on_list & (self.plan.dynamics.lists == 2)
+        return expected(self.plan.dynamics, (opportunities.channel, listed), beliefs, self.after(moment.hour))
+
+    def heard(self, opportunities: Opportunities, known_people: Known) -> Floats:
+        """(n, belief): what users are believed to be, now that they meet these opportunities; kept in the notes."""
         beliefs = hear(self.senses, Heard.of(known_people.user, opportunities), known_people.notes)
         self._last = [(opportunities, beliefs)]
-        listed = known_people.on_list & (self.plan.dynamics.lists == 2)
-        offer = expected(self.plan.dynamics, (opportunities.channel, listed), beliefs, self._after(moment.hour))
-        return self._bids(opportunities, moment, offer)
+        return beliefs
 
     def note(self, opportunities: Opportunities, ended: tuple[Bids, Outcomes], known_people: Known) -> None:
         """Take the round's outcomes into the beliefs."""

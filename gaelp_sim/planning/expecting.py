@@ -19,7 +19,7 @@ from gaelp_sim.units import MICROS_PER_UNIT, PPM
 
 Codes = NDArray[np.int16]
 LEVELS = 4 + 3 + 4 + 4
-_UNLIKELY = 3e-4
+UNLIKELY = 3e-4
 """Parts of a belief below this are left out"""
 
 
@@ -108,14 +108,14 @@ def _expected(ways: _Ways, whom: tuple[Codes, Bools], beliefs: Floats, after: ND
     for i in range(n):
         c = channel[i]
         first, options = ways.first[c], ways.first[c + 1] - ways.first[c]
-        count = _levels(beliefs[i], cells, likely, steps) if options > 0 else 0
+        count = levels_of(beliefs[i], cells, likely, steps) if options > 0 else 0
         for cell in range(cells if options > 0 else 0):
             stage = cell % STAGES
             group = int(listed[i]) * (cells // STAGES) + cell // STAGES
             base = group * SEGMENT + min(stage, INTENT) * STAGE
             for k in range(count):
                 part, state = beliefs[i, cell] * likely[k], base + steps[k]
-                if part < _UNLIKELY:
+                if part < UNLIKELY:
                     continue
                 for place in range(options):
                     paid[i, place] += part * pays[first + place, state]
@@ -130,18 +130,18 @@ def _expected(ways: _Ways, whom: tuple[Codes, Bools], beliefs: Floats, after: ND
 
 
 @compiled
-def _levels(belief: Floats, cells: int, likely: Floats, steps: Ints) -> int:
+def levels_of(belief: Floats, cells: int, likely: Floats, steps: Ints) -> int:
     """How the four levels may stand: chances, and steps of the states' numbers."""
     count = 0
     for goodwill in range(4):
         one = belief[cells + goodwill]
-        for rival in range(3 if one >= _UNLIKELY else 0):
+        for rival in range(3 if one >= UNLIKELY else 0):
             two = one * belief[cells + 4 + rival]
-            for teach in range(4 if two >= _UNLIKELY else 0):
+            for teach in range(4 if two >= UNLIKELY else 0):
                 three = two * belief[cells + 7 + teach]
-                for offer in range(4 if three >= _UNLIKELY else 0):
+                for offer in range(4 if three >= UNLIKELY else 0):
                     chance = three * belief[cells + 11 + offer]
-                    if chance >= _UNLIKELY:
+                    if chance >= UNLIKELY:
                         likely[count] = chance
                         steps[count] = goodwill * GOODWILL + rival * RIVAL + teach * TEACH + offer
                         count += 1

@@ -24,7 +24,7 @@ def test_learn_check_grade_and_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert json.loads(capsys.readouterr().out)["epoch"] == 1
     assert exit_code(["--json", "checkpoints", "list", "ppo"]) == 0
     listed = {(row["checkpoint"], row["sound"]) for row in json.loads(capsys.readouterr().out)}
-    assert listed == {("best", True), ("last", True)}
+    assert listed == {("best", True), ("last", True), ("last_1", True)}
     assert exit_code(["checkpoints", "verify", "ppo/best"]) == exit_code(["checkpoints", "show", "ppo/best"]) == 0
     capsys.readouterr()
     grade = ["evaluate", "checkpoint:ppo/best", "short", "--worlds", "2", "--tuning-worlds", "1", *SMALL]

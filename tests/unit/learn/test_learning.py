@@ -13,7 +13,7 @@ from gaelp_sim.draws import Draws
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import Opportunities
 from gaelp_sim.learn.journeys import Journeys, sampled
-from gaelp_sim.learn.returns import Steps, advantages, rewards_usd
+from gaelp_sim.learn.returns import Pay, Steps, advantages, rewards_usd
 from gaelp_sim.market.bidder import Known, Moment, Truth
 from gaelp_sim.planning.seeds import (
     EPOCHS_MAX,
@@ -31,15 +31,17 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from gaelp_sim.learn.checkpoints import load_checkpoint  # noqa: E402
+from gaelp_sim.learn.course import DIFFICULTIES, Plan  # noqa: E402
+from gaelp_sim.learn.curve import drawn  # noqa: E402
 from gaelp_sim.learn.network import JourneyNet, Shape  # noqa: E402
 from gaelp_sim.learn.rollout import Classroom, live  # noqa: E402
 from gaelp_sim.learn.teaching import gains  # noqa: E402
-from gaelp_sim.learn.train import Plan, Training  # noqa: E402
+from gaelp_sim.learn.train import EPOCHS, Training  # noqa: E402
 from gaelp_sim.learn.update import Lesson  # noqa: E402
 from gaelp_sim.market.actions import LEVELS, Actions  # noqa: E402 - only where torch is there
 from gaelp_sim.planning.expecting import known  # noqa: E402
 
-TINY = Plan(epochs=4, worlds=3, people=200, validate_every=2, validation_worlds=2, taught_share=0.5,
+TINY = Plan(epochs=4, worlds=3, people=200, validate_every=2, validation_worlds=2, believed_share=0.25, taught_share=0.5,
             lesson=Lesson(learning_rate=2e-3, lift_weight=0.02, batch_steps=512))
 
 
@@ -74,7 +76,7 @@ def test_rewards_go_to_the_last_decision_before_the_sale() -> None:
     kept = {"user": np.array([1, 1, 2, 2]), "second": np.array([10, 50, 20, 90]),
             "charge_micros": np.array([1_000_000, 0, 500_000, 0])}
     sales = {"user": np.array([1, 2, 2, 3]), "second": np.array([60, 30, 5, 40])}
-    assert rewards_usd(kept, sales, 180.0).tolist() == [-1.0, 180.0, 179.5, 0.0]
+    assert rewards_usd(kept, sales, Pay("profit", 180.0, 100.0)).tolist() == [-1.0, 180.0, 179.5, 0.0]
 
 
 def test_advantages_by_hand() -> None:
@@ -135,7 +137,7 @@ def test_training_learns_and_resumes_to_the_same_weights(tmp_path: Path) -> None
     told: list[dict[str, float]] = []
     whole.run(told.append)
     assert told[-1]["taken_gain_usd"] > 1.3 * told[0]["taken_gain_usd"]
-    assert [epoch["taught"] for epoch in told] == [True, True, False, False]
+    assert [epoch["lesson"] for epoch in told] == ["believed", "taught", "ppo", "ppo"]
     assert abs(told[2]["first_log_ratio"]) < 1e-4
     part = Training.begin(scenario, TINY, tmp_path / "parts")
 
@@ -181,3 +183,66 @@ def test_seeds_of_training_validation_tuning_and_hold_out_never_meet() -> None:
     assert len(others) == 3 + TUNING_SEEDS
     assert not any(first <= seed <= last for seed in others)
     assert validation_seed(0) > last and training_seed(3, EPOCHS_MAX - 1) < training_seed(4, 0)
+
+
+def test_the_document_s_rule_pays_bonus_and_penalty() -> None:
+    """A quick sale of 180 after a touch of 10 pays 1.2 x 170; one over the CAC target .8 x; touches are paid once."""
+    kept = {
+        "user": np.array([1, 1, 2]), "second": np.array([0, 86_400, 0]), "won": np.array([False, True, True]),
+        "charge_micros": np.array([0, 10_000_000, 120_000_000]),
+    }
+    sales = {"user": np.array([1, 2]), "second": np.array([3 * 86_400, 9 * 86_400])}
+    quick, dear = 1.2 * 170.0, 0.8 * 60.0
+    reward = rewards_usd(kept, sales, Pay("document_signed", 180.0, 100.0))
+    assert reward.tolist() == pytest.approx([0.0, quick, dear])
+    late = {"user": np.array([1]), "second": np.array([5 * 86_400])}
+    assert rewards_usd(kept, late, Pay("document_signed", 180.0, 100.0))[1] == pytest.approx(170.0)
+
+
+def test_the_teacher_s_two_gains_agree_on_average(room: Classroom) -> None:
+    """What an observer believes is the mean of what is true: over many decisions both say the same of every action."""
+    scenario = load_scenario("short", ["population.people=1500"])
+    wide = Classroom.of(scenario, 1_500, 4)
+    actions = Actions.of(scenario)
+    net = JourneyNet.born(Shape(actions.count, actions.creatives, hidden=8, encoder=8), Draws(1)).eval()
+    kept = live(wide, net, 7, floor=0.5).kept
+    true, believed = kept["gain"].astype(float), kept["believed_gain"].astype(float)
+    assert true.std() > 1.5 * believed.std() > 0
+    error = (true - believed).std(axis=0) / len(true) ** 0.5
+    allowed = kept["allowed"].mean(axis=0) > 0
+    off = np.abs((true - believed).mean(axis=0))[allowed]
+    assert (off < 5 * error[allowed] + 0.05 * np.abs(true).mean()).all()
+
+
+def test_a_curriculum_goes_from_easy_to_full(tmp_path: Path) -> None:
+    """Levels come in order, one a validation at most, and only the last one's policies are kept as the best."""
+    plan = Plan(epochs=8, worlds=2, people=150, validate_every=1, validation_worlds=2, curriculum=True,
+                believed_share=1.0, lesson=Lesson(batch_steps=512))
+    training = Training.begin(load_scenario("short"), plan, tmp_path / "a")
+    told: list[dict[str, object]] = []
+    training.run(told.append)
+    levels = [DIFFICULTIES.index(str(epoch["level"])) for epoch in told]
+    assert levels[0] == 0 and all(0 <= b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
+    assert (tmp_path / "a" / "best").exists() == (training.best > float("-inf"))
+    again = Training.begin(load_scenario("short"), plan, tmp_path / "a")
+    assert (again.level, again.epoch) == (training.level, 8)
+
+
+def test_the_last_three_epochs_are_kept(tmp_path: Path) -> None:
+    """`last` and two before it, each whole; a kill between two renames loses one epoch at most."""
+    training = Training.begin(load_scenario("short"), TINY, tmp_path / "a")
+    training.run(lambda epoch: None)
+    epochs = [load_checkpoint(tmp_path / "a" / name)[1].epoch for name in ("last", "last_1", "last_2")]
+    assert epochs == [4, 3, 2]
+    (tmp_path / "a" / "last").rename(tmp_path / "a" / "gone")
+    assert Training.begin(load_scenario("short"), TINY, tmp_path / "a").epoch == 3
+
+
+def test_the_learning_curve_is_a_picture(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    training = Training.begin(load_scenario("short"), TINY, tmp_path / "a")
+    training.run(lambda epoch: None)
+    picture = drawn(tmp_path / "a" / EPOCHS, tmp_path / "curve.png")
+    assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 10_000
+    with pytest.raises(UsageError, match="written by gaelp train"):
+        drawn(tmp_path / "none", picture)

@@ -1,0 +1,133 @@
+"""Expected gains of all actions, averaged exactly over what a user may be believed to be.
+
+Where quality ranks bids, the same bid wins more often for those in whose eyes the ad is good, and they are not worth the
+same: the average of gains is not the gain of averages. States are gathered by how their ads rank, which takes few values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaelp_sim.compiled import compiled
+from gaelp_sim.events import Bools, Floats
+from gaelp_sim.market.actions import LEVELS
+from gaelp_sim.planning.belief import STAGES
+from gaelp_sim.planning.dynamics import Dynamics
+from gaelp_sim.planning.expecting import LEVELS as LEVEL_COLUMNS
+from gaelp_sim.planning.expecting import UNLIKELY, Codes, levels_of
+from gaelp_sim.planning.prices import looked_up
+from gaelp_sim.planning.recursion import led
+from gaelp_sim.planning.states import INTENT, LIVE, SEGMENT, STAGE
+
+
+class Ranks(NamedTuple):
+    """How ads rank, by option (a creative in a channel) and state: few values."""
+
+    place: NDArray[np.int8]
+    """(options, states): which of the values"""
+    value: Floats
+    """(options, values)"""
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """What is believed of those to whom a round's opportunities belong."""
+
+    channel: Codes
+    signal: Codes
+    listed: Bools
+    belief: Floats
+    """(n, belief)"""
+
+
+def ranks_of(at: Dynamics) -> Ranks:
+    """Gather the states by rank."""
+    rows = [np.unique(row, return_inverse=True) for row in at.options.rank]
+    value = np.zeros((len(rows), max(len(values) for values, _ in rows)))
+    for option, (values, _) in enumerate(rows):
+        value[option, : len(values)] = values
+    return Ranks(np.stack([place for _, place in rows]).astype(np.int8), value)
+
+
+def believed_gains(
+    at: Dynamics, ranks: Ranks, of: Beliefs, worth: tuple[NDArray[np.float32], float, float], sizes: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Gain in dollars of each action, (n, actions), and lift of each creative, (n, creatives); 0 for what is not to be had.
+
+    worth: (what states are worth after the hour's auctions, value of a dollar, factor on the hour's prices);
+    sizes: (actions, creatives)
+    """
+    parts = _gathered(at, ranks, (of.channel, of.listed), of.belief, worth[0])
+    gain = _gains(at, ranks, (of.channel, of.signal), parts, (worth[1], worth[2], LEVELS, sizes[0]))
+    return gain, _lifts(at, of.channel, parts[0], sizes[1])
+
+
+@compiled
+def _gathered(
+    at: Dynamics, ranks: Ranks, whom: tuple[Codes, Bools], beliefs: Floats, after: NDArray[np.float32]
+) -> tuple[Floats, Floats]:
+    """(n, options, values) each: lift, and what of the price a win pays, by rank; both times their chance."""
+    (channel, listed), ours, shown = whom, at.options, at.options.shown
+    most, values = np.diff(ours.first).max(), ranks.value.shape[1]
+    n, states, cells = len(channel), ours.paid.shape[1], beliefs.shape[1] - LEVEL_COLUMNS - 2
+    lift, paid = np.zeros((n, most, values)), np.zeros((n, most, values))
+    likely, steps = np.empty(4 * 3 * 4 * 4), np.empty(4 * 3 * 4 * 4, dtype=np.int64)
+    lost_to, lost_chance, to, chance, sale = at.lost.to, at.lost.chance, shown.to, shown.chance, shown.sale_usd
+    pays, place_of = ours.paid, ranks.place
+    for i in range(n):
+        c = channel[i]
+        first, options = ours.first[c], ours.first[c + 1] - ours.first[c]
+        count = levels_of(beliefs[i], cells, likely, steps) if options > 0 else 0
+        for cell in range(cells if options > 0 else 0):
+            stage = cell % STAGES
+            group = int(listed[i]) * (cells // STAGES) + cell // STAGES
+            base = group * SEGMENT + min(stage, INTENT) * STAGE
+            for k in range(count):
+                part, state = beliefs[i, cell] * likely[k], base + steps[k]
+                if part < UNLIKELY:
+                    continue
+                without = led(lost_to, lost_chance, c * states + state, after) if stage != LIVE else 0.0
+                for option in range(options):
+                    rank = place_of[first + option, state]
+                    paid[i, option, rank] += part * pays[first + option, state]
+                    if stage != LIVE:  # who has decided costs, and brings nothing
+                        row = (first + option) * states + state
+                        lift[i, option, rank] += part * (sale[row] + led(to, chance, row, after) - without)
+    return lift, paid
+
+
+@compiled
+def _gains(
+    at: Dynamics, ranks: Ranks, seen: tuple[Codes, Codes], parts: tuple[Floats, Floats],
+    choice: tuple[float, float, Floats, int],
+) -> NDArray[np.float32]:
+    (channel, signal), (lift, paid), (money, factor, levels, actions) = seen, parts, choice
+    first, bids, values = at.options.first, len(levels) - 1, ranks.value.shape[1]
+    found = np.zeros((len(channel), actions), dtype=np.float32)
+    for i in range(len(channel)):
+        scale = at.prices.market_usd[signal[i]] * factor
+        for option in range(first[channel[i] + 1] - first[channel[i]]):
+            row = first[channel[i]] + option
+            base = 1 + bids * at.options.creative[row]
+            for value in range(values):
+                if paid[i, option, value] <= 0.0:
+                    continue
+                for level in range(bids):
+                    asked = levels[level + 1] * ranks.value[row, value] / factor
+                    wins = looked_up(at.prices.below[signal[i]], asked)
+                    costs = scale * looked_up(at.prices.paid[signal[i]], asked)
+                    found[i, base + level] += lift[i, option, value] * wins - money * paid[i, option, value] * costs
+    return found
+
+
+@compiled
+def _lifts(at: Dynamics, channel: Codes, lift: Floats, creatives: int) -> NDArray[np.float32]:
+    found, first = np.zeros((len(channel), creatives), dtype=np.float32), at.options.first
+    for i in range(len(channel)):
+        for option in range(first[channel[i] + 1] - first[channel[i]]):
+            found[i, at.options.creative[first[channel[i]] + option]] = lift[i, option].sum()
+    return found
