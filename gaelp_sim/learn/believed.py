@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gaelp_sim.compiled import compiled
 from gaelp_sim.events import Bools, Floats
-from gaelp_sim.learn.actions import LEVELS
+from gaelp_sim.market.actions import LEVELS
 from gaelp_sim.planning.belief import STAGES
 from gaelp_sim.planning.dynamics import Dynamics
 from gaelp_sim.planning.expecting import LEVELS as LEVEL_COLUMNS

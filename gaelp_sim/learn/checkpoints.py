@@ -25,9 +25,9 @@ from safetensors.torch import load, save
 from gaelp_sim import __version__
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import FEATURE_COUNT
-from gaelp_sim.learn.actions import LEVELS, Actions
 from gaelp_sim.learn.network import JourneyNet, Shape
 from gaelp_sim.learn.policy import FLOOR, LearnedPolicy
+from gaelp_sim.market.actions import LEVELS, Actions
 from gaelp_sim.observe.table import NAMES
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.world.policies import CHECKPOINT, PIN, SHIPPED

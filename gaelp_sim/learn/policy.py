@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from gaelp_sim.draws import uniform
 from gaelp_sim.errors import BidderError
 from gaelp_sim.events import Bids, Bools, Floats, Ints, Opportunities, Outcomes, Statistics
-from gaelp_sim.learn.actions import Actions
 from gaelp_sim.learn.network import JourneyNet, probabilities
+from gaelp_sim.market.actions import Actions
 from gaelp_sim.market.bidder import Known, Moment
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import PPM, SECONDS_PER_DAY

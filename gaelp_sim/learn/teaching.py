@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from gaelp_sim.compiled import compiled
 from gaelp_sim.events import Bids, Floats, Ints, Opportunities, Outcomes, Statistics
-from gaelp_sim.learn.actions import BIDS, LEVELS
 from gaelp_sim.learn.believed import Beliefs, Ranks, believed_gains, ranks_of
 from gaelp_sim.learn.policy import LearnedPolicy
+from gaelp_sim.market.actions import BIDS, LEVELS
 from gaelp_sim.market.bidder import Known, Moment
 from gaelp_sim.planning.bidders import Believer, Clairvoyant
 from gaelp_sim.planning.dynamics import Dynamics

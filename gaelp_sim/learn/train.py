@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from gaelp_sim.draws import Draws
-from gaelp_sim.learn.actions import Actions
 from gaelp_sim.learn.course import BELIEVED, DIFFICULTIES, PPO, Plan, passed
 from gaelp_sim.learn.journeys import Journeys, sampled
 from gaelp_sim.learn.keeping import BEST, LAST, keep, kept, take_up
@@ -27,6 +26,7 @@ from gaelp_sim.learn.returns import Pay, Steps, advantages, rewards_usd
 from gaelp_sim.learn.rollout import Classroom, Lived, live
 from gaelp_sim.learn.update import Learner
 from gaelp_sim.learn.vtrace import Clips
+from gaelp_sim.market.actions import Actions
 from gaelp_sim.planning.seeds import training_seed, validation_seed
 from gaelp_sim.scenario.schema import Scenario
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaelp_sim.errors import UsageError
-from gaelp_sim.events import NONE, Ints
+from gaelp_sim.events import NONE, Ints, Opportunities
 from gaelp_sim.market.bidder import Informed, Known, Truth, informed
+from gaelp_sim.observe import features
 from gaelp_sim.observe.features import Context, Standing, observe
 from gaelp_sim.observe.memory import SLOTS
 from gaelp_sim.units import SECONDS_PER_HOUR
@@ -53,16 +54,26 @@ def known_of(stack: Stack, policy: Informed, slots: Slots, *, before: bool) -> K
 
 def observed(stack: Stack, slots: Slots) -> NDArray[np.float32]:
     """(n, 41): the features of a round's opportunities, as they are logged with its decisions."""
+    return features_of(stack, slots.opportunities, slots.user)
+
+
+def features_of(
+    stack: Stack, one: Opportunities, user: Ints, people: features.Truth | None = None
+) -> NDArray[np.float32]:
+    """(n, 41): the features of some of this hour's opportunities, of users as `Stack.users_of` tells.
+
+    people: what they are, for mode "full"; without it latent features are the advertiser's estimates
+    """
     assert stack.orders is not None and stack.market is not None
-    one, (rows, places) = slots.opportunities, np.divmod(slots.user, SLOTS)
+    rows, places = np.divmod(user, SLOTS)
     told: dict[str, Any] = {"seasonality": stack.market.season, **stack.orders.standing}
     standing = Standing(**told)
     context = Context(
         rows=rows, slots=places, second=one.second + stack.model.start_s, channel=one.channel, signal=one.signal,
         device=one.device, on_list=stack.people.on_list[one.row] > 0, standing_row=one.unit, standing=standing,
-        utc_offset_s=stack.model.scenario.utc_offset_hours * SECONDS_PER_HOUR,
+        utc_offset_s=stack.model.scenario.utc_offset_hours * SECONDS_PER_HOUR, truth=people,
     )
-    return observe(stack.memory, context)
+    return observe(stack.memory, context, full=people is not None)
 
 
 def merge_notes(notes: Notes, into: Ints, others: Ints) -> None:

@@ -39,6 +39,12 @@ class Log:
         """Add rows of integers: joined in one step, whatever the number of columns."""
         self.blocks.setdefault(table, []).append(block)
 
+    def so_far(self, table: str) -> Table:
+        """What has been added to a table since the last drain, without draining it; empty where nothing has."""
+        blocks, pieces = self.blocks.get(table), self.pieces.get(table)
+        found = joined_blocks(blocks).table() if blocks else {}
+        return {**found, **joined_columns(pieces)} if pieces else found
+
     def drain(self) -> dict[str, Table]:
         """All rows added since the last drain, one bundle of columns per table."""
         tables = {name: joined_blocks(blocks).table() for name, blocks in self.blocks.items()}

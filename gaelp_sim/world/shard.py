@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -62,10 +64,15 @@ class Task:
             for world in self.place.worlds
         ]
 
-    def model(self, us: Bidder | None = None) -> Model:
-        """The scenario compiled, with whoever bids in it; `us` in place of the policy."""
+    def model(self, us: Bidder | None = None, rivals: Mapping[int, Bidder] | None = None) -> Model:
+        """The scenario compiled, with whoever bids in it; `us` in place of the policy, `rivals` in their seats by code."""
         made = makers(self.scenario, self.policy, self.bidders)
+        made.update({code: partial(_same, bidder) for code, bidder in (rivals or {}).items()})
         return model_of(self.scenario, self.seed, us or policy_named(self.policy, self.scenario), made)
+
+
+def _same(bidder: Bidder) -> Bidder:
+    return bidder
 
 
 class LocalControl:
@@ -89,10 +96,13 @@ class LocalControl:
 class Shard:
     """People of some units with their clock; `advance` runs to an hour and hands over what happened."""
 
-    def __init__(self, task: Task, control: Control | None = None, us: Bidder | None = None) -> None:
+    def __init__(
+        self, task: Task, control: Control | None = None, us: Bidder | None = None,
+        rivals: Mapping[int, Bidder] | None = None,
+    ) -> None:
         """Build the shard; without `control` it keeps its own controller (it must then hold whole worlds).
 
-        us: bids for us in place of the task's policy
+        us: bids for us in place of the task's policy; rivals: bid in rivals' seats, by code, and do not learn in here
         Raises UsageError for several worlds that have parameters of their own: those are shards apart.
         """
         parts = task.apart()
@@ -102,7 +112,7 @@ class Shard:
                 "side; next: a run of one world"
             )
         self.task = task = parts[0]
-        self.model = task.model(us)
+        self.model = task.model(us, rivals)
         self.stack = _stack(self.model, task)
         self.own = LocalControl(controller_of(self.model, task, self.stack)) if control is None else None
         self.clock = Clock(self.stack, control or self.own, task.start_hour)  # type: ignore[arg-type]

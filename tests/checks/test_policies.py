@@ -21,9 +21,9 @@ from tests.checks.policies import check_policy
 
 torch = pytest.importorskip("torch")
 
-from gaelp_sim.learn.actions import Actions  # noqa: E402 - only where torch is there
 from gaelp_sim.learn.network import JourneyNet, Shape  # noqa: E402
 from gaelp_sim.learn.policy import LearnedPolicy  # noqa: E402
+from gaelp_sim.market.actions import Actions  # noqa: E402 - only where torch is there
 
 
 @pytest.fixture(scope="module")

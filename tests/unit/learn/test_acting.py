@@ -21,9 +21,9 @@ pytest.importorskip("safetensors")
 
 from gaelp_sim.draws import Draws  # noqa: E402 - only where torch is there
 from gaelp_sim.learn.acting import act, read_rows  # noqa: E402
-from gaelp_sim.learn.actions import Actions  # noqa: E402
 from gaelp_sim.learn.checkpoints import Manifest, learned_policy, save_checkpoint  # noqa: E402
 from gaelp_sim.learn.network import JourneyNet, Shape  # noqa: E402
+from gaelp_sim.market.actions import Actions  # noqa: E402
 
 
 @pytest.fixture(scope="module")

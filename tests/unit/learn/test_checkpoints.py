@@ -15,7 +15,6 @@ from gaelp_sim.scenario.loading import load_scenario
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from gaelp_sim.learn.actions import Actions  # noqa: E402 - only where torch is there
 from gaelp_sim.learn.checkpoints import (  # noqa: E402
     MANIFEST,
     WEIGHTS,
@@ -25,6 +24,7 @@ from gaelp_sim.learn.checkpoints import (  # noqa: E402
     save_checkpoint,
 )
 from gaelp_sim.learn.network import JourneyNet, Shape  # noqa: E402
+from gaelp_sim.market.actions import Actions  # noqa: E402 - only where torch is there
 
 FLIPS = 2_000
 

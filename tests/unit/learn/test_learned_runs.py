@@ -19,9 +19,9 @@ pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from gaelp_sim.draws import Draws  # noqa: E402 - only where torch is there
-from gaelp_sim.learn.actions import Actions  # noqa: E402
 from gaelp_sim.learn.checkpoints import Manifest, save_checkpoint  # noqa: E402
 from gaelp_sim.learn.network import JourneyNet, Shape  # noqa: E402
+from gaelp_sim.market.actions import Actions  # noqa: E402
 
 
 def _checkpoint(folder: Path, seed: int) -> str:

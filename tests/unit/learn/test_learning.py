@@ -31,7 +31,6 @@ from gaelp_sim.units import PPM
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from gaelp_sim.learn.actions import LEVELS, Actions  # noqa: E402 - only where torch is there
 from gaelp_sim.learn.checkpoints import load_checkpoint  # noqa: E402
 from gaelp_sim.learn.course import DIFFICULTIES, Plan  # noqa: E402
 from gaelp_sim.learn.curve import drawn  # noqa: E402
@@ -40,6 +39,7 @@ from gaelp_sim.learn.rollout import Classroom, live  # noqa: E402
 from gaelp_sim.learn.teaching import gains  # noqa: E402
 from gaelp_sim.learn.train import EPOCHS, Training  # noqa: E402
 from gaelp_sim.learn.update import Lesson  # noqa: E402
+from gaelp_sim.market.actions import LEVELS, Actions  # noqa: E402 - only where torch is there
 from gaelp_sim.planning.expecting import known  # noqa: E402
 
 TINY = Plan(epochs=4, worlds=3, people=200, validate_every=2, validation_worlds=2, believed_share=0.25, taught_share=0.5,

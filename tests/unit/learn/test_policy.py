@@ -18,9 +18,9 @@ from gaelp_sim.units import PPM
 
 torch = pytest.importorskip("torch")
 
-from gaelp_sim.learn.actions import BIDS, LEVELS, Actions  # noqa: E402 - only where torch is there
 from gaelp_sim.learn.network import JourneyNet, Shape  # noqa: E402
 from gaelp_sim.learn.policy import LearnedPolicy  # noqa: E402
+from gaelp_sim.market.actions import BIDS, LEVELS, Actions  # noqa: E402 - only where torch is there
 
 CLOSE = 1e-6
 

@@ -1,4 +1,4 @@
-"""What a learned policy may do with an opportunity: stay out, or bid a level with a creative of the channel's campaign."""
+"""What an agent may do with an opportunity: stay out, or bid a level with a creative of the channel's campaign."""
 
 from __future__ import annotations
 
