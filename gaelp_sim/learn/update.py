@@ -17,6 +17,9 @@ from gaelp_sim.learn.vtrace import Clips, vtrace
 SCALE_USD = 0.1
 """Gains are learned in units of so many dollars."""
 SEEN = ("observation", "days", "allowed")
+Trace = tuple[float, Clips]
+"""How far what came is traced back: (discount per day, clips)"""
+_LEAST_RATIO = 1e-8
 
 
 @dataclass(frozen=True)
@@ -103,47 +106,57 @@ class Learner:
             "surrogate": surrogate_mean, "entropy": entropy_mean, "value_error": off_mean, "first_log_ratio": first_ratio,
         }
 
-    def rehearse(self, journeys: Journeys, told_by: str) -> Floats:
-        """Teach the auxiliary head alone from past journeys; the error of each, (journeys,), before the change.
+    def rehearse(self, journeys: Journeys, told_by: str, critic: tuple[Trace, float] | None = None) -> Floats:
+        """Teach the auxiliary head from past journeys, and the critic if asked; errors of the head before, (journeys,).
 
-        It comes between an epoch's lessons and the next one's worlds: what the shared trunk changes is in the propensities
-        that are written down from then on.
+        critic: (rule, unit) as in `retrace`, for V-trace targets under the policy as it is now. What encoder and memory
+        make of the journeys is taken as given: their weights and the actor's stay as they are bit for bit, so that the
+        policy cannot move, and what its own updates assume of fresh decisions stays true.
         """
         worth = f"{told_by}lift"
-        _, told, here = journeys.padded(np.arange(len(journeys)), ("observation", "days", worth))
-        _, _, lift = self.net.along(told["observation"], self.net.nothing(len(journeys)), told["days"])
-        each = nn.functional.smooth_l1_loss(lift, told[worth] / SCALE_USD, reduction="none").sum(-1) * here
-        by_journey = each.sum(-1) / here.sum(-1)
+        names = ("observation", "days", worth) if critic is None else (*SEEN, "action", "log_propensity", worth)
+        _, told, here = journeys.padded(np.arange(len(journeys)), names)
+        with torch.no_grad():
+            encoded = self.net.encoder(told["observation"], told["days"])
+            remembered, _ = self.net.memory(encoded, self.net.nothing(len(journeys)))
+        logits, value, lift = self.net.heads(encoded, remembered)
+        missed = nn.functional.smooth_l1_loss(lift, told[worth] / SCALE_USD, reduction="none").sum(-1) * here
+        by_journey = missed.sum(-1) / here.sum(-1)
         weight = torch.from_numpy(journeys.weight).float()
-        self._descend(self.lesson.lift_weight * (by_journey * weight).sum() / weight.sum())
+        loss = self.lesson.lift_weight * (by_journey * weight).sum() / weight.sum()
+        if critic is not None:
+            ratio = self._ratio(logits.detach(), told)
+            target, _ = _traced(journeys, here, (value, ratio), critic)
+            of_step = weight[:, None] * here
+            loss = loss + self.lesson.value_weight * ((value - target) ** 2 * of_step).sum() / of_step.sum()
+        self._descend(loss)
         return np.asarray(by_journey.detach().numpy(), dtype=np.float64)
 
-    def retrace(self, journeys: Journeys, rule: tuple[float, Clips], unit_usd: float) -> dict[str, float]:
+    def retrace(self, journeys: Journeys, rule: Trace, unit_usd: float) -> dict[str, float]:
         """An off-policy update of actor and critic from past journeys, by V-trace, within PPO's clip as its trust region.
 
-        rule: (discount per day, clips); unit_usd: the critic's. Columns `reward` and `ended` tell what came.
+        rule: (discount per day, clips); unit_usd: the critic's. Columns `reward` and `ended` tell what came. The ratio that
+        weighs a step's advantage is the surrogate's own: its gradient within the clip is ratio x advantage x that of the
+        log probability, as V-trace has it.
         """
-        names = (*SEEN, "action", "log_propensity", "reward", "ended")
+        names = (*SEEN, "action", "log_propensity")
         _, told, here = journeys.padded(np.arange(len(journeys)), names)
         logits, value, _ = self.net.along(told["observation"], self.net.nothing(len(journeys)), told["days"])
-        log_chance = torch.log_softmax(permitted(logits, told["allowed"]), dim=-1)
-        ratio = (self._mixed(log_chance, told["allowed"], told["action"]) - told["log_propensity"]).exp()
-        columns, last = journeys.columns, journeys.begins[1:] - 1
-        flat = here.flatten()
-        steps = Steps(
-            columns["reward"].astype(np.float64) / unit_usd, value.detach().flatten()[flat].double().numpy(),
-            columns["days"].astype(np.float64), journeys.begins, columns["ended"][last],
-        )
-        target, advantage = vtrace(steps, ratio.detach().flatten()[flat].double().numpy(), *rule)
-        spread = max(float(advantage.std()), 1e-9)
-        gained, wanted = (torch.zeros(here.shape).masked_scatter(here, torch.from_numpy(column).float())
-                          for column in (advantage / spread, target))
-        surrogate = _clipped(ratio, gained, self.lesson.clip)
-        each = -surrogate + self.lesson.value_weight * (value - wanted) ** 2
+        ratio = self._ratio(logits, told)
+        target, advantage = _traced(journeys, here, (value, ratio), (rule, unit_usd))
+        # V-trace's advantages are weighted by rho; the surrogate weighs them itself.
+        gained = advantage / ratio.detach().clamp(_LEAST_RATIO, rule[1].rho)
+        gained = gained / gained[here].std(correction=0).clamp(min=1e-9)
+        each = -_clipped(ratio, gained, self.lesson.clip) + self.lesson.value_weight * (value - target) ** 2
         weight = torch.from_numpy(journeys.weight).float()[:, None] * here
         self._descend((each * weight).sum() / weight.sum())
-        off = float((((value - wanted) ** 2) * weight).sum().detach() / weight.sum())
+        off = float((((value - target) ** 2) * weight).sum().detach() / weight.sum())
         return {"retraced_value_error": off, "retraced_ratio": float(ratio.detach()[here].mean())}
+
+    def _ratio(self, logits: Tensor, told: dict[str, Tensor]) -> Tensor:
+        """Chance of each action now over that when it was taken, (journeys, steps)."""
+        log_chance = torch.log_softmax(permitted(logits, told["allowed"]), dim=-1)
+        return (self._mixed(log_chance, told["allowed"], told["action"]) - told["log_propensity"]).exp()
 
     def _mixed(self, log_chance: Tensor, allowed: Tensor, action: Tensor) -> Tensor:
         """Logarithm of the probability with which an action was taken: the policy's, mixed with the floor of the
@@ -160,3 +173,18 @@ class Learner:
 
 def _clipped(ratio: Tensor, advantage: Tensor, clip: float) -> Tensor:
     return torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage)
+
+
+def _traced(
+    journeys: Journeys, here: Tensor, now: tuple[Tensor, Tensor], critic: tuple[Trace, float]
+) -> tuple[Tensor, Tensor]:
+    """V-trace targets and advantages in the critic's unit, (journeys, steps); now: (values, ratios), 0 behind the end."""
+    (value, ratio), (rule, unit_usd), columns = now, critic, journeys.columns
+    steps = Steps(
+        columns["reward"].astype(np.float64) / unit_usd, value.detach()[here].double().numpy(),
+        columns["days"].astype(np.float64), journeys.begins, columns["ended"][journeys.begins[1:] - 1],
+    )
+    target, advantage = vtrace(steps, ratio.detach()[here].double().numpy(), *rule)
+    blank = torch.zeros(here.shape)
+    return (blank.masked_scatter(here, torch.from_numpy(target).float()),
+            blank.masked_scatter(here, torch.from_numpy(advantage).float()))
