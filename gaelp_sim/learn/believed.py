@@ -76,8 +76,9 @@ def _gathered(
     n, states, cells = len(channel), ours.paid.shape[1], beliefs.shape[1] - LEVEL_COLUMNS - 2
     lift, paid = np.zeros((n, most, values)), np.zeros((n, most, values))
     likely, steps = np.empty(4 * 3 * 4 * 4), np.empty(4 * 3 * 4 * 4, dtype=np.int64)
-    lost_to, lost_chance, to, chance, sale = at.lost.to, at.lost.chance, shown.to, shown.chance, shown.sale_usd
     pays, place_of = ours.paid, ranks.place
+    # What follows from a state is the same for all who may be in it: it is worked out once.
+    losing, winning = np.full(len(at.lost.to), np.nan), np.full(len(shown.to), np.nan)
     for i in range(n):
         c = channel[i]
         first, options = ours.first[c], ours.first[c + 1] - ours.first[c]
@@ -90,13 +91,17 @@ def _gathered(
                 part, state = beliefs[i, cell] * likely[k], base + steps[k]
                 if part < UNLIKELY:
                     continue
-                without = led(lost_to, lost_chance, c * states + state, after) if stage != LIVE else 0.0
+                lost_row = c * states + state
+                if stage != LIVE and np.isnan(losing[lost_row]):
+                    losing[lost_row] = led(at.lost.to, at.lost.chance, lost_row, after)
                 for option in range(options):
                     rank = place_of[first + option, state]
                     paid[i, option, rank] += part * pays[first + option, state]
                     if stage != LIVE:  # who has decided costs, and brings nothing
                         row = (first + option) * states + state
-                        lift[i, option, rank] += part * (sale[row] + led(to, chance, row, after) - without)
+                        if np.isnan(winning[row]):
+                            winning[row] = shown.sale_usd[row] + led(shown.to, shown.chance, row, after)
+                        lift[i, option, rank] += part * (winning[row] - losing[lost_row])
     return lift, paid
 
 
@@ -108,20 +113,36 @@ def _gains(
     (channel, signal), (lift, paid), (money, factor, levels, actions) = seen, parts, choice
     first, bids, values = at.options.first, len(levels) - 1, ranks.value.shape[1]
     found = np.zeros((len(channel), actions), dtype=np.float32)
+    # Chances to win and costs at each level are the same for all of a signal's opportunities: they are looked up once.
+    most, signals = lift.shape[1], len(at.prices.market_usd)
+    wins, costs = np.full((signals, most, values, bids), np.nan), np.empty((signals, most, values, bids))
     for i in range(len(channel)):
-        scale = at.prices.market_usd[signal[i]] * factor
+        of = signal[i]
         for option in range(first[channel[i] + 1] - first[channel[i]]):
             row = first[channel[i]] + option
             base = 1 + bids * at.options.creative[row]
             for value in range(values):
                 if paid[i, option, value] <= 0.0:
                     continue
+                if np.isnan(wins[of, option, value, 0]):
+                    _look_up(at, of, levels[1:] * ranks.value[row, value] / factor,
+                             (wins[of, option, value], costs[of, option, value], factor))
+                gained, spent = lift[i, option, value], money * paid[i, option, value]
                 for level in range(bids):
-                    asked = levels[level + 1] * ranks.value[row, value] / factor
-                    wins = looked_up(at.prices.below[signal[i]], asked)
-                    costs = scale * looked_up(at.prices.paid[signal[i]], asked)
-                    found[i, base + level] += lift[i, option, value] * wins - money * paid[i, option, value] * costs
+                    found[i, base + level] += (
+                        gained * wins[of, option, value, level] - spent * costs[of, option, value, level]
+                    )
     return found
+
+
+@compiled
+def _look_up(at: Dynamics, signal: int, asked: Floats, into: tuple[Floats, Floats, float]) -> None:
+    """Chances to win and mean costs of bids, in multiples of the market's price; into: (chances, costs, price factor)."""
+    wins, costs, factor = into
+    scale = at.prices.market_usd[signal] * factor
+    for level in range(len(asked)):
+        wins[level] = looked_up(at.prices.below[signal], asked[level])
+        costs[level] = scale * looked_up(at.prices.paid[signal], asked[level])
 
 
 @compiled

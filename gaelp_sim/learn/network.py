@@ -112,8 +112,8 @@ class JourneyNet(nn.Module):
         """
         encoded = self.encoder(observation, days)
         remembered, state = self.memory(encoded[:, None], state)
-        logits, value, _ = self.heads(encoded, remembered[:, 0])
-        return logits, value, state
+        logits = self.actor(torch.cat([remembered[:, 0], encoded], dim=-1))
+        return logits, self.value(remembered[:, 0]).squeeze(-1), state
 
     def along(
         self, observation: Tensor, state: tuple[Tensor, Tensor], days: Tensor
@@ -141,6 +141,11 @@ def probabilities(logits: np.ndarray, allowed: np.ndarray, floor: float) -> np.n
     """(n, actions) float64: the softmax over what is allowed, mixed with `floor` of the uniform."""
     shifted = np.where(allowed, logits.astype(np.float64), -np.inf)
     shifted -= shifted.max(axis=1, keepdims=True)
-    weights = np.exp(shifted)
+    weights = np.exp(shifted, out=shifted)
     weights /= weights.sum(axis=1, keepdims=True)
-    return (1.0 - floor) * weights + floor * allowed / allowed.sum(axis=1, keepdims=True)
+    return mixed(weights, allowed, floor) if floor else weights
+
+
+def mixed(chances: np.ndarray, allowed: np.ndarray, floor: float) -> np.ndarray:
+    """(n, actions): chances mixed with `floor` of the uniform over what is allowed."""
+    return (1.0 - floor) * chances + floor * allowed / allowed.sum(axis=1, keepdims=True)

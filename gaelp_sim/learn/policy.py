@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gaelp_sim.compiled import compiled
 from gaelp_sim.draws import uniform
 from gaelp_sim.errors import BidderError
 from gaelp_sim.events import Bids, Bools, Floats, Ints, Opportunities, Outcomes, Statistics
-from gaelp_sim.learn.network import JourneyNet, probabilities
+from gaelp_sim.learn.network import JourneyNet, mixed, probabilities
 from gaelp_sim.market.actions import Actions
 from gaelp_sim.market.bidder import Known, Moment
 from gaelp_sim.scenario.schema import Scenario
@@ -103,7 +104,7 @@ class LearnedPolicy:
         if self.greedy:
             chances = (chances == chances.max(axis=1, keepdims=True)).astype(np.float64)
             chances /= chances.sum(axis=1, keepdims=True)
-        chances = (1.0 - self.floor) * chances + self.floor * allowed / allowed.sum(axis=1, keepdims=True)
+        chances = mixed(chances, allowed, self.floor)
         action = _drawn(chances, uniform(moment.luck))
         fresh = np.concatenate([memory, second[:, None], note[:, _COUNT:] + 1.0], axis=1)
         known.notes[known.user] = fresh
@@ -139,10 +140,18 @@ class LearnedPolicy:
         """Nothing to update."""
 
 
+@compiled
 def _drawn(chances: Floats, luck: Floats) -> Ints:
-    """(n,): the action at which the luck falls."""
-    return np.minimum((np.cumsum(chances, axis=1) < luck[:, None]).sum(axis=1), _last_allowed(chances))
-
-
-def _last_allowed(chances: Floats) -> Ints:
-    return chances.shape[1] - 1 - (chances[:, ::-1] > 0).argmax(axis=1)
+    """(n,): the action at which the luck falls; the last one that can be where the sum falls short of it by rounding."""
+    found = np.empty(len(luck), dtype=np.int64)
+    for i in range(len(luck)):
+        reached, last = 0.0, 0
+        for action in range(chances.shape[1]):
+            reached += chances[i, action]
+            if chances[i, action] > 0.0:
+                last = action
+            if reached >= luck[i]:
+                last = action
+                break
+        found[i] = last
+    return found
