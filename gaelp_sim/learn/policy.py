@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,7 +99,7 @@ class LearnedPolicy:
         note = known.notes[known.user]
         second = opportunities.second.astype(np.float32)
         days = np.where(note[:, _COUNT] > 0, (second - note[:, _SECOND]) / SECONDS_PER_DAY, 0.0).astype(np.float32)
-        logits, value, memory = self._run((known.observation, note[:, : 2 * hidden], days), groups)
+        logits, value = self._run((known.observation, note[:, : 2 * hidden], days), groups)
         allowed = self.actions.allowed[opportunities.channel]
         chances = probabilities(logits, allowed, 0.0)
         if self.greedy:
@@ -106,28 +107,26 @@ class LearnedPolicy:
             chances /= chances.sum(axis=1, keepdims=True)
         chances = mixed(chances, allowed, self.floor)
         action = _drawn(chances, uniform(moment.luck))
-        fresh = np.concatenate([memory, second[:, None], note[:, _COUNT:] + 1.0], axis=1)
-        known.notes[known.user] = fresh
+        note[:, _SECOND] = second
+        note[:, _COUNT] += 1.0
+        known.notes[known.user] = note
         return Decided(action, chances[np.arange(len(action)), action], days, value, allowed, chances)
 
     def _run(
         self, seen: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]], groups: list[Ints] | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Logits, values and memories after it, of (observations, memories, days)."""
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Logits and values of (observations, memories, days); the memories become those after it, in place."""
         n, shape = len(seen[0]), self.net.shape
-        whole = [np.arange(n)] if groups is None else groups
+        hidden, memory = shape.hidden, seen[1]
         logits, value = np.empty((n, shape.actions), dtype=np.float32), np.empty(n, dtype=np.float32)
-        after = np.empty((n, 2 * shape.hidden), dtype=np.float32)
         with torch.inference_mode():
-            for group in whole:
-                for first in range(0, len(group), BATCH):
-                    part = group[first : first + BATCH]
-                    observation, before, days = (torch.tensor(column[part]) for column in seen)
-                    state = (before[None, :, : shape.hidden].contiguous(), before[None, :, shape.hidden :].contiguous())
-                    out, worth, (h, c) = self.net.step(observation, state, days)
-                    logits[part], value[part] = out.numpy(), worth.numpy()
-                    after[part] = np.concatenate([h[0].numpy(), c[0].numpy()], axis=1)
-        return logits, value, after
+            for part in _parts(n, groups):
+                observation, before, days = (torch.from_numpy(column[part]) for column in seen)
+                state = (before[None, :, :hidden].contiguous(), before[None, :, hidden:].contiguous())
+                out, worth, (h, c) = self.net.step(observation, state, days)
+                logits[part], value[part] = out.numpy(), worth.numpy()
+                memory[part, :hidden], memory[part, hidden:] = h[0].numpy(), c[0].numpy()
+        return logits, value
 
     def note(self, opportunities: Opportunities, ended: tuple[Bids, Outcomes], known: Known) -> None:
         """Outcomes reach the memory through the features of the next opportunity."""
@@ -138,6 +137,15 @@ class LearnedPolicy:
 
     def update(self, statistics: Statistics) -> None:
         """Nothing to update."""
+
+
+def _parts(n: int, groups: list[Ints] | None) -> Iterator[Ints | slice]:
+    """What is decided at once: at most BATCH of a group; slices where all are one, which are not copied."""
+    if groups is None:
+        yield from (slice(first, first + BATCH) for first in range(0, n, BATCH))
+        return
+    for group in groups:
+        yield from (group[first : first + BATCH] for first in range(0, len(group), BATCH))
 
 
 @compiled
