@@ -1,11 +1,11 @@
 """Learning: recurrent PPO beside a peer's, acting, the sum tree, and an epoch of the flagship.
 
-Where it falls short: on one thread the network alone decides 219,000 to 254,000 times a second, not 300,000. Multiplying
-matrices is most of it: of the 7.2 ms of a batch of 2,048, the memory takes 4.0 (3.5 of them one product, at 86 GFLOP/s),
-the actor 1.3 and the encoder 1.0; with nothing but the products it would be some 400,000. Two threads reach 340,000 to
-415,000. Whole decisions (floor, propensities, draws, memories read and written) come to four fifths of that. All else is
-measured on one thread: where another process holds a core, two threads wait for each other, and a recurrent PPO of either
-make took more than ten minutes for what one thread does in forty seconds.
+Where it falls short: on one thread the network alone decides 219,000 to 259,000 times a second, not 300,000. Multiplying
+matrices is most of it: of the 8 to 9 ms of a batch of 2,048 the memory takes 4.0 (3.5 of them one product, at 86
+GFLOP/s), the actor 1.3, the encoder 1.0, and reading and writing memories the rest; all products at that rate alone would
+come to some 400,000. Two threads reach 334,000 to 415,000. Whole decisions (floor, propensities, draws) come to four fifths
+of that or more. All else is measured on one thread: on two cores, one of which another process held, four rounds of the
+first table on two threads had not ended after nine minutes; one thread takes forty seconds.
 """
 
 from __future__ import annotations
