@@ -128,9 +128,10 @@ class Training:
         for batch in range(plan.retraces if lesson == PPO else 0):
             _, drawn = self.memory.draw(Draws(plan.seed), number * BATCHES_MAX + batch)
             figures |= self.learner.retrace(drawn, (plan.discount_per_day, Clips()), VALUE_USD)
+        critic = ((plan.discount_per_day, Clips()), VALUE_USD) if lesson == PPO else None
         for batch in range(plan.rehearsals):
             slots, drawn = self.memory.draw(Draws(plan.seed), number * BATCHES_MAX + BATCHES_MAX // 2 + batch)
-            errors = self.learner.rehearse(drawn, "believed_")
+            errors = self.learner.rehearse(drawn, "believed_", critic)
             self.memory.surprised(slots, errors)
             figures["rehearsed_error"] = float(errors.mean())
         return figures
