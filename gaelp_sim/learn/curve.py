@@ -59,4 +59,4 @@ def _shaded(axis: Any, told: list[dict[str, Any]]) -> None:
         at = [one["epoch"] for one in told if one["lesson"] == lesson]
         if at:
             axis.axvspan(min(at) - 0.5, max(at) + 0.5, color=shade, lw=0)
-            axis.text(min(at), 0.02, f" {lesson}", transform=axis.get_xaxis_transform(), fontsize=8, color="#555555")
+            axis.text(min(at), 1.02, f" {lesson}", transform=axis.get_xaxis_transform(), fontsize=8, color="#555555")
