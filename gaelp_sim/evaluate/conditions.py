@@ -39,6 +39,8 @@ class Condition:
         if found is None:
             raise UsageError(f"--fail-if {text!r}: write METRIC OP NUMBER, OP one of < <= > >=, as cac_incremental_usd>100")
         metric, sign, said = found.groups()
+        if f"{metric}_usd" in METRICS:  # dollars may be left unsaid
+            metric = f"{metric}_usd"
         if metric not in METRICS:
             near = get_close_matches(metric, METRICS, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(METRICS)}"

@@ -97,4 +97,5 @@ def test_conditions_fail_by_their_side() -> None:
     row = {"policy": "p", "cac_paid_usd": 90.0, "roas": None}
     assert Condition.of("cac_paid_usd > 90").failed(row) is None
     assert "is 90, which is >= 90" in str(Condition.of("cac_paid_usd>=90").failed(row))
+    assert Condition.of("cac_paid>1") == Condition.of("cac_paid_usd>1")
     assert "does not exist" in str(Condition.of("roas<1").failed(row))
