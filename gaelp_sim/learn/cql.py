@@ -1,7 +1,9 @@
 """Conservative Q-learning from a stored run's log, by d3rlpy (the extra [offline]); our own network acts by its values.
 
-Source: Kumar et al. (2020). Journeys that the run's end cut are handed on as timeouts: d3rlpy then leaves out the last
-decision's step, as nothing is known of what came next, and expects nothing to end there.
+Source: Kumar et al. (2020). Journeys that the run's end cut are handed on as timeouts. d3rlpy drops a timeout's last step,
+as it lacks what came next; so each gets a closing row that repeats the last observation, and the last decision's step is
+learned from with that state's own value for what would have come, as PPO does it. Without that row the last decisions of
+those who bought would be kept and those of all others dropped: sales would look likelier than they are.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import numpy as np
 import torch
 
 from gaelp_sim.errors import UsageError
-from gaelp_sim.events import Ints
+from gaelp_sim.events import Bools, Ints
 from gaelp_sim.learn.checkpoints import Manifest, save_checkpoint
 from gaelp_sim.learn.cloning import OnPass, fresh, note, numbers
 from gaelp_sim.learn.keeping import BEST, LAST
@@ -41,8 +43,8 @@ class Conservative:
     batch: int = 256
     alpha: float = 0.1
     """How strongly actions that were not taken are held to be worse"""
-    discount: float = 0.99
-    """From a decision to the user's next one, however long that takes"""
+    discount: float = 0.95
+    """From a decision to the user's next one, however long that takes: about 20 decisions ahead count"""
     unit_usd: float = 1.0
     """Rewards are learned in units of so many dollars"""
     learning_rate: float = 3e-4
@@ -52,19 +54,30 @@ class Conservative:
 
 
 def dataset_of(logged: Logged, action: Ints, actions: int, unit_usd: float) -> Any:
-    """The log as d3rlpy's MDPDataset: an episode a user, ended by a purchase from us, else by a timeout.
+    """The log as d3rlpy's MDPDataset: an episode a user, ended by a purchase from us, else by a timeout's closing row.
 
-    action: (n,) below `actions`. Observations are (n, 170) as `q_network.seen` makes them. Raises UsageError
-    without d3rlpy.
+    action: (n,) below `actions`. Observations are (rows, 170) as `q_network.seen` makes them; a closing row repeats the
+    last one, with action 0 and no reward. Raises UsageError without d3rlpy.
     """
     d3rlpy = _d3rlpy()
+    row, closing = closed(logged)
     with torch.inference_mode():
-        observation = seen(torch.from_numpy(logged.observation)).numpy()
+        observation = seen(torch.from_numpy(logged.observation[row])).numpy()
+    reward = np.where(closing, 0.0, logged.reward_usd[row] / unit_usd).astype(np.float32)
     return d3rlpy.dataset.MDPDataset(
-        observation, action.reshape(-1, 1), (logged.reward_usd / unit_usd).astype(np.float32).reshape(-1, 1),
-        terminals=logged.terminal.astype(np.float32), timeouts=logged.timeout.astype(np.float32),
+        observation, np.where(closing, 0, action[row]).reshape(-1, 1), reward.reshape(-1, 1),
+        terminals=logged.terminal[row].astype(np.float32), timeouts=closing.astype(np.float32),
         action_space=d3rlpy.ActionSpace.DISCRETE, action_size=actions,
     )
+
+
+def closed(logged: Logged) -> tuple[Ints, Bools]:
+    """(rows,): the decision of each row, in order, and whether it is a closing row, which follows a timeout's last one."""
+    times = 1 + logged.timeout
+    row = np.repeat(np.arange(len(times)), times)
+    closing = np.zeros(len(row), dtype=np.bool_)
+    closing[(np.cumsum(times) - 1)[logged.timeout]] = True
+    return row, closing
 
 
 def learn_conservatively(
