@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check --no-input install -q -c constraints.txt
 DECLARED := pyproject.toml constraints.txt
 WORKERS ?= 2
+OFFLINE := .venv-offline
 
-.PHONY: run install test lint bench crash hashes campaigns postgres clean
+.PHONY: run install test offline lint bench crash hashes campaigns postgres clean
 
 run: $(VENV)/core.stamp
 	$(BIN)/gaelp run scenarios/parental_controls.yaml
@@ -22,6 +23,10 @@ install: $(VENV)/all.stamp
 
 test: $(VENV)/test.stamp postgres
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+# d3rlpy pins another Gymnasium than the one we test with: it gets an environment of its own.
+offline: $(OFFLINE)/stamp
+	$(OFFLINE)/bin/python -m pytest -p no:cacheprovider tests/unit/learn/test_cql.py
 
 lint: $(VENV)/lint.stamp
 	$(BIN)/ruff check .
@@ -80,6 +85,12 @@ $(VENV)/test.stamp: $(DECLARED) | $(BIN)/pip
 $(VENV)/bench.stamp: $(DECLARED) | $(BIN)/pip
 	$(INSTALL) -e '.[test,bench]'
 	@touch $@ $(VENV)/core.stamp $(VENV)/test.stamp
+
+$(OFFLINE)/stamp: pyproject.toml constraints-offline.txt
+	$(PYTHON) -m venv $(OFFLINE)
+	$(OFFLINE)/bin/python -m pip --disable-pip-version-check --no-input install -q -c constraints-offline.txt \
+		-e '.[learn,offline]' pytest
+	@touch $@
 
 $(VENV)/lint.stamp: $(DECLARED) | $(BIN)/pip
 	$(INSTALL) -e '.[test,lint]'

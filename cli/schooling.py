@@ -59,6 +59,36 @@ def trained(
     return {"folder": str(out)} | told
 
 
+def learned_from(
+    run_ref: tuple[str, str], scenario: tuple[str, Sequence[str]], way: tuple[str, Path], asked: dict[str, Any],
+    on_pass: Callable[[Record], None],
+) -> Record:
+    """Learn from a stored run alone; the figures of what is kept.
+
+    run_ref: (store's URL, run); scenario: (name or file, options); way: (clone or cql, folder)
+    """
+    _needs_torch()
+    from gaelp_sim.learn.cloning import Copying, clone
+    from gaelp_sim.learn.cql import Conservative, learn_conservatively
+    from gaelp_sim.learn.logged import read_logged
+    from gaelp_sim.learn.nearest import check_names
+    from gaelp_sim.store import Store
+
+    ours, (algo, out) = _scenario(*scenario), way
+    with Store.open(run_ref[0], must_exist=True) as store:
+        run = store.find_run(run_ref[1])
+        logged = read_logged(store, run)
+        check_names(store, run, ours)
+    minutes = asked["budget_minutes"]
+    limits = {"epochs": asked["epochs"], "seed": asked["seed"],
+              "budget_s": minutes * SECONDS_PER_MINUTE if minutes else float("inf")}
+    if algo == "clone":
+        told = clone(logged, ours, out, Copying(**limits), on_pass)
+    else:
+        told = learn_conservatively(logged, ours, out, Conservative(**limits), on_pass)
+    return {"folder": str(out), "run_id": run.run_id} | told
+
+
 def _wandb(out: Path, settings: Record) -> Callable[[Record], None]:
     """A run of Weights & Biases kept in the folder; it talks to nobody."""
     try:

@@ -10,7 +10,7 @@ import click
 from gaelp_sim.cli import library, schooling
 from gaelp_sim.cli.command import GaelpCommand, Settings
 from gaelp_sim.cli.output import print_json, say
-from gaelp_sim.cli.params import ScenarioRef
+from gaelp_sim.cli.params import RunRef, ScenarioRef
 from gaelp_sim.cli.progress import epochs_passing
 from gaelp_sim.cli.run import COMPILING
 
@@ -24,6 +24,11 @@ FACTOR = click.FloatRange(0.1, 100)
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="FOLDER",
     help="Where checkpoints (best, last) and epochs.jsonl go; training found there goes on.",
 )
+@click.option(
+    "--algo", type=click.Choice(["ppo", "clone", "cql"]), default="ppo", show_default=True,
+    help="Learn in worlds (ppo), or from a stored run alone: copy its policy (clone), or conservative Q-learning (cql).",
+)
+@click.option("--from", "source", type=RunRef(), metavar="RUN", help="The stored run that clone and cql learn from.")
 @click.option("--set", "sets", multiple=True, metavar="K=V", help="Change a key of the scenario first; may be repeated.")
 @click.option("--epochs", type=click.IntRange(1, 100_000), default=1_000, show_default=True, metavar="N", help="Epochs.")
 @click.option(
@@ -77,10 +82,22 @@ def train(settings: Settings, /, scenario: str, out: Path, sets: tuple[str, ...]
     simulator knows; acting, it sees what an advertiser sees. Interrupted training goes on with the same command. Use the
     result as --policy checkpoint:FOLDER/best. Needs the extra [learn]; the learning curve's picture, [track].
 
+    With --algo clone or cql nothing is simulated: a finished run with log: all is all there is, SCENARIO only says what its
+    actions mean, and of the options --epochs, --budget-minutes and --seed count. cql needs the extra [offline].
+
     \b
     Example:
       gaelp train parental_controls --out ppo --epochs 60 --budget-minutes 60
     """
+    algo, source = asked.pop("algo"), asked.pop("source")
+    if (algo == "ppo") != (source is None):
+        raise click.UsageError(f"--algo {algo} {'learns in worlds: leave out --from' if source else 'needs --from RUN'}")
+    if source is not None:
+        told = schooling.learned_from((settings.db_url, source), (scenario, sets), (algo, out), asked, lambda one: say(
+            settings, "  ".join(f"{name} {value:.5g}" for name, value in one.items())))
+        print_json(told) if settings.as_json else say(
+            settings, f"the policy is in {out}/best; next: gaelp evaluate checkpoint:{out}/best {scenario}")
+        return
     library.when_compiling(lambda: say(settings, COMPILING))
     with epochs_passing(settings, asked["epochs"], schooling.epoch_line) as on_epoch:
         told = schooling.trained(scenario, sets, out, asked, on_epoch)

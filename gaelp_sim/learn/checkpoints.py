@@ -27,6 +27,7 @@ from gaelp_sim.errors import UsageError
 from gaelp_sim.events import FEATURE_COUNT
 from gaelp_sim.learn.network import JourneyNet, Shape
 from gaelp_sim.learn.policy import FLOOR, LearnedPolicy
+from gaelp_sim.learn.q_network import QNet
 from gaelp_sim.market.actions import LEVELS, Actions
 from gaelp_sim.observe.table import NAMES
 from gaelp_sim.scenario.schema import Scenario
@@ -34,6 +35,8 @@ from gaelp_sim.world.policies import CHECKPOINT, PIN, SHIPPED
 
 WEIGHTS, MANIFEST = "weights.safetensors", "manifest.json"
 FORMAT = 1
+JOURNEY, Q = "journey", "q"
+NETS: dict[str, type[JourneyNet] | type[QNet]] = {JOURNEY: JourneyNet, Q: QNet}
 BYTES_MAX = 512 << 20
 SIZE_MAX = 4_096
 PIN_DIGITS = 12
@@ -59,21 +62,27 @@ class Manifest:
     levels: list[float] = field(default_factory=lambda: [float(level) for level in LEVELS])
     engine_version: str = __version__
     torch_version: str = field(default_factory=lambda: str(torch.__version__))
+    kind: str = JOURNEY
+    """`journey`: a network with a memory of each user; `q`: values of actions by what is seen now. Older manifests have
+    none and mean the first"""
     format: int = FORMAT
     weights_sha256: str = ""
 
     @staticmethod
-    def of(net: JourneyNet, scenario: Scenario, epoch: int, figures: dict[str, float], **trained_on: Any) -> Manifest:
+    def of(
+        net: JourneyNet | QNet, scenario: Scenario, epoch: int, figures: dict[str, float], **trained_on: Any
+    ) -> Manifest:
         """Of a network that learned on a scenario."""
         return Manifest(
             net.shape.record(), scenario.name, [one.name for one in scenario.creatives],
             [one.name for one in scenario.channels],
             [one.name for channel in scenario.channels for one in channel.signals], epoch, figures, trained_on,
+            kind=next(kind for kind, made in NETS.items() if isinstance(net, made)),
         )
 
 
 def save_checkpoint(
-    folder: Path, net: JourneyNet, manifest: Manifest, extra: Mapping[str, bytes] | None = None
+    folder: Path, net: JourneyNet | QNet, manifest: Manifest, extra: Mapping[str, bytes] | None = None
 ) -> Manifest:
     """Write a checkpoint, and extra files beside it; a folder of that name gives way only once the new one is whole."""
     weights = save({name: tensor.contiguous() for name, tensor in net.state_dict().items()})
@@ -108,17 +117,19 @@ def read_manifest(folder: Path) -> Manifest:
     except ValueError:
         raise UsageError(f"{path}: that is no JSON; the checkpoint is damaged: use another, or train again") from None
     wanted = set(Manifest.__annotations__)
+    if isinstance(told, dict):
+        told.setdefault("kind", JOURNEY)
     if not isinstance(told, dict) or set(told) != wanted:
         other = sorted(set(told) ^ wanted) if isinstance(told, dict) else ["mapping"]
         raise UsageError(f"{path}: {', '.join(other[:3])}: it is not a manifest of this version; train again")
     for name, kind in (("shape", dict), ("creatives", list), ("features", list), ("levels", list), ("epoch", int),
-                       ("weights_sha256", str), ("format", int), ("scenario_name", str), ("figures", dict)):
+                       ("weights_sha256", str), ("format", int), ("kind", str), ("scenario_name", str), ("figures", dict)):
         if not isinstance(told[name], kind):
             raise UsageError(f"{path}: {name}: {str(told[name])[:40]!r} is no {kind.__name__}; the manifest is damaged")
     return Manifest(**told)
 
 
-def load_checkpoint(folder: Path) -> tuple[JourneyNet, Manifest]:
+def load_checkpoint(folder: Path) -> tuple[JourneyNet | QNet, Manifest]:
     """The network of a checkpoint; raises UsageError, naming file and rule, for anything damaged, foreign or old."""
     manifest, path = read_manifest(folder), folder / WEIGHTS
     _check_version(folder, manifest)
@@ -131,7 +142,7 @@ def load_checkpoint(folder: Path) -> tuple[JourneyNet, Manifest]:
     if hashlib.sha256(weights).hexdigest() != manifest.weights_sha256:
         raise UsageError(f"{path}: its SHA-256 is not the manifest's; the weights were changed or cut: use another one")
     try:
-        net = JourneyNet(Shape(**manifest.shape))
+        net = NETS[manifest.kind](Shape(**manifest.shape))
         net.load_state_dict(load(weights))
     except (SafetensorError, RuntimeError, TypeError, ValueError) as error:
         told = " ".join(str(error).split())[:120]
@@ -147,8 +158,11 @@ def _check_version(folder: Path, manifest: Manifest) -> None:
         raise UsageError(f"{path}: features: it saw other features than the 41 of this version; train again")
     if manifest.levels != [float(level) for level in LEVELS]:
         raise UsageError(f"{path}: levels: it bid other levels than those of this version; train again")
+    if manifest.kind not in NETS:
+        raise UsageError(f"{path}: kind: {manifest.kind!r} is no network of this version ({', '.join(NETS)}); train again")
     shape = manifest.shape
-    sound = all(isinstance(size, int) and 0 < size <= SIZE_MAX for size in shape.values())
+    sound = all(isinstance(size, int) and 0 < size <= SIZE_MAX for name, size in shape.items() if name != "hidden")
+    sound &= 0 < shape.get("hidden", 0) <= SIZE_MAX if manifest.kind == JOURNEY else shape.get("hidden") == 0
     if set(shape) != set(Shape.__annotations__) or not sound:
         raise UsageError(f"{path}: shape: {str(shape)[:60]} is no network of this version; train again")
 

@@ -38,6 +38,13 @@ class Journeys:
         each = np.ones(len(user)) if weight is None else weight[order]
         return Journeys({name: column[order] for name, column in kept.items()}, np.append(begins, len(user)), each[begins])
 
+    def only(self, journeys: Ints) -> Journeys:
+        """Some of them, in that order."""
+        lengths = self.lengths[journeys]
+        begins = np.concatenate([[0], np.cumsum(lengths)])
+        rows = np.arange(begins[-1]) + np.repeat(self.begins[journeys] - begins[:-1], lengths)
+        return Journeys({name: column[rows] for name, column in self.columns.items()}, begins, self.weight[journeys])
+
     @property
     def lengths(self) -> Ints:
         """(journeys,)"""

@@ -21,7 +21,7 @@ CODED = ("last_channel_1", "last_channel_2", "last_channel_3", "device", "channe
 """Columns that are codes."""
 CODES_MAX = 128
 EMBEDDING = 8
-_LOGGED_FROM = 20.0
+LOGGED_FROM = 20.0
 """Columns that reach further are read by their logarithm."""
 FORBIDDEN = -1e9
 
@@ -57,8 +57,8 @@ class Encoder(nn.Module):
         self.span: Tensor
         self.register_buffer("coded", torch.tensor(coded), persistent=False)
         self.register_buffer("plain", torch.tensor(plain), persistent=False)
-        self.register_buffer("logged", (high - low) > _LOGGED_FROM, persistent=False)
-        span = torch.where((high - low) > _LOGGED_FROM, torch.log1p(high - low), high - low)
+        self.register_buffer("logged", (high - low) > LOGGED_FROM, persistent=False)
+        span = torch.where((high - low) > LOGGED_FROM, torch.log1p(high - low), high - low)
         self.register_buffer("low", low, persistent=False)
         self.register_buffer("span", span, persistent=False)
 

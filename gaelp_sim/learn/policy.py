@@ -14,6 +14,7 @@ from gaelp_sim.draws import uniform
 from gaelp_sim.errors import BidderError
 from gaelp_sim.events import Bids, Bools, Floats, Ints, Opportunities, Outcomes, Statistics
 from gaelp_sim.learn.network import JourneyNet, mixed, probabilities
+from gaelp_sim.learn.q_network import QNet
 from gaelp_sim.market.actions import Actions
 from gaelp_sim.market.bidder import Known, Moment
 from gaelp_sim.scenario.schema import Scenario
@@ -47,7 +48,7 @@ class LearnedPolicy:
     """The network in our seat; its memory of each user is kept in the world's notes, and so across days and runs."""
 
     name: str
-    net: JourneyNet
+    net: JourneyNet | QNet
     actions: Actions
     floor: float = FLOOR
     sees_truth: bool = False
@@ -56,7 +57,7 @@ class LearnedPolicy:
     """Take the likeliest action; the floor's exploration aside"""
 
     @staticmethod
-    def of(scenario: Scenario, net: JourneyNet, *, floor: float = FLOOR, greedy: bool = False) -> LearnedPolicy:
+    def of(scenario: Scenario, net: JourneyNet | QNet, *, floor: float = FLOOR, greedy: bool = False) -> LearnedPolicy:
         """The network in our seat of a scenario."""
         return LearnedPolicy(scenario.us.name, net.eval(), Actions.of(scenario), floor, greedy=greedy)
 

@@ -45,6 +45,14 @@ def read_table(database: Database, run_key: int, table: str, *, selection: Selec
     return _joined([(name, kinds[name]) for name in names], parts)
 
 
+def read_in_parts(
+    database: Database, run_key: int, table: str, selection: Selection
+) -> Iterator[dict[str, ColumnValues]]:
+    """Columns of a run's rows in `table`, at most FETCH_ROWS at a time; raises KeyError for what is not there."""
+    with database.reading() as link:
+        yield from read_parts(link, run_key, LAYOUTS[table], selection=selection)
+
+
 _STATUS_BITS, _PERSON_BITS = 2, 32
 
 

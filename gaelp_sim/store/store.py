@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from gaelp_sim.store import lifecycle, schema, writer
 from gaelp_sim.store.engines import Database, connect
-from gaelp_sim.store.reader import ColumnValues, Selection, read_paths, read_table
+from gaelp_sim.store.reader import ColumnValues, Selection, read_in_parts, read_paths, read_table
 from gaelp_sim.store.records import RUNNING, Batch, Checkpoint, RunRecord
 
 
@@ -132,6 +132,10 @@ class Store:
     ) -> dict[str, ColumnValues]:
         """Columns (n,) of a run's rows: int64 or float64 arrays, lists of bytes or text; in key order if `order`."""
         return read_table(self.database, run.run_key, table, selection=Selection(columns, where, order))
+
+    def read_parts(self, run: RunRecord, table: str, columns: Sequence[str]) -> Iterator[dict[str, ColumnValues]]:
+        """The same in key order, at most 65,536 rows at a time: for tables that should not be held whole."""
+        return read_in_parts(self.database, run.run_key, table, Selection(columns))
 
     def read_paths(self, run: RunRecord) -> tuple[np.ndarray, np.ndarray, list[bytes]]:
         """Person (`world_id << 32 | person_id`), status and path of every journey, in the order of person and journey."""
