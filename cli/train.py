@@ -82,6 +82,9 @@ def train(settings: Settings, /, scenario: str, out: Path, sets: tuple[str, ...]
     simulator knows; acting, it sees what an advertiser sees. Interrupted training goes on with the same command. Use the
     result as --policy checkpoint:FOLDER/best. Needs the extra [learn]; the learning curve's picture, [track].
 
+    With --algo clone or cql nothing is simulated: a finished run with log: all is all there is, SCENARIO only says what its
+    actions mean, and of the options --epochs, --budget-minutes and --seed count. cql needs the extra [offline].
+
     \b
     Example:
       gaelp train parental_controls --out ppo --epochs 60 --budget-minutes 60

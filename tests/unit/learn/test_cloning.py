@@ -12,14 +12,15 @@ import pytest
 
 from gaelp_sim.errors import UsageError
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from gaelp_sim.events import Floats, Ints  # noqa: E402 - only where torch is there
 from gaelp_sim.learn.checkpoints import learned_policy, load_checkpoint, read_manifest  # noqa: E402
-from gaelp_sim.learn.cloning import Copying, clone, journeys_of, split  # noqa: E402
+from gaelp_sim.learn.cloning import Copying, agreement, clone, journeys_of, split  # noqa: E402
 from gaelp_sim.learn.logged import Logged  # noqa: E402
-from gaelp_sim.market.actions import LEVELS, Actions  # noqa: E402
+from gaelp_sim.learn.network import JourneyNet, Shape  # noqa: E402
+from gaelp_sim.market.actions import Actions  # noqa: E402
 from tests.unit.learn.logs import planted, scenario, stored_log  # noqa: E402
 
 ACTIONS = Actions.of(scenario())
@@ -119,6 +120,17 @@ def test_what_is_kept_is_a_checkpoint_like_any_other(log: Logged, tmp_path: Path
         _copied(logged, tmp_path / "a", short)
 
 
+def test_what_is_not_allowed_has_no_chance(log: Logged) -> None:
+    """A network that knows nothing gives every allowed action the same chance, and the others none."""
+    net = JourneyNet(Shape(ACTIONS.count, ACTIONS.creatives, 4, 4))
+    with torch.no_grad():
+        for weights in net.parameters():
+            weights.zero_()
+    journeys = journeys_of(planted(log, _remembering(log), np.ones(len(log.user))), ACTIONS)
+    found = agreement(net, journeys, 512)["log_likelihood"]
+    assert found == pytest.approx(-np.log(journeys.columns["allowed"].sum(axis=1)).mean(), abs=1e-5)
+
+
 def test_too_few_users_are_refused(log: Logged, tmp_path: Path) -> None:
     few = int(log.begins[9])
     cut = {name: value[:few] for name, value in vars(log).items() if getattr(value, "shape", ())[:1] == log.user.shape}
@@ -126,4 +138,4 @@ def test_too_few_users_are_refused(log: Logged, tmp_path: Path) -> None:
     tiny = planted(replace(log, **cut, begins=log.begins[:10], bought=log.bought[:9]), action, np.ones(few))
     with pytest.raises(UsageError, match="9 users; at least 10"):
         _copied(tiny, tmp_path / "x")
-    assert not (tmp_path / "x").exists() and len(LEVELS) == 16
+    assert not (tmp_path / "x").exists()
