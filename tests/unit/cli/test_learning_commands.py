@@ -49,7 +49,7 @@ def test_learn_from_a_stored_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for words, why in (
         ([*clone], "needs --from RUN"), ([*clone, "--from", "@last"], "holds a checkpoint already"),
         (["train", "short", "--out", "x", "--from", "@last"], "leave out --from"),
-        (["train", "parental_controls", "--algo", "clone", "--out", "x", "--from", "@last"], "name the scenario that the run"),
+        (["train", "parental_controls", "--algo", "clone", "--out", "x", "--from", "@last"], "name the scenario"),
         ([*clone, "--from", "nowhere"], "no run 'nowhere'"),
     ):
         assert exit_code(words) in (2, 66)
