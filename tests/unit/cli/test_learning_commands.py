@@ -35,6 +35,28 @@ def test_learn_check_grade_and_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert exit_code(run) == 0 and exit_code(["replay", "@last", "--policy", "logged"]) == 0
 
 
+def test_learn_from_a_stored_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """A copy of the rule bids in a run of its own; what is missing, foreign or out of place is told in one line."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GAELP_DB", f"sqlite:///{tmp_path / 'a.db'}")
+    assert exit_code(["run", "short", *SMALL]) == 0
+    clone = ["train", "short", "--algo", "clone", "--out", "copy", "--epochs", "2"]
+    capsys.readouterr()
+    assert exit_code(["--json", *clone, "--from", "@last"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["folder"] == "copy" and told["log_likelihood"] < 0 < told["agreement"]
+    assert exit_code(["run", "short", "--policy", "checkpoint:copy/best", "--days", "2", *SMALL]) == 0
+    for words, why in (
+        ([*clone], "needs --from RUN"), ([*clone, "--from", "@last"], "holds a checkpoint already"),
+        (["train", "short", "--out", "x", "--from", "@last"], "leave out --from"),
+        (["train", "parental_controls", "--algo", "clone", "--out", "x", "--from", "@last"], "name the scenario"),
+        ([*clone, "--from", "nowhere"], "no run 'nowhere'"),
+    ):
+        assert exit_code(words) in (2, 66)
+        assert why in capsys.readouterr().err.strip().splitlines()[-1]
+    assert not (tmp_path / "x").exists()
+
+
 @pytest.mark.parametrize("words, told", [
     (["train", "shrt", "--out", "x"], "short"), (["evaluate", "checkpoint:nowhere", "short"], "name a checkpoint's folder"),
     (["checkpoints", "list", "nowhere"], "no checkpoint lies there"), (["evaluate", "rul", "short"], "did you mean 'rule'"),

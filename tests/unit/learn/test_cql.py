@@ -75,7 +75,7 @@ def test_closing_rows_follow_timeouts_alone(log: Logged) -> None:
 
 
 def test_what_the_layers_see(log: Logged) -> None:
-    """Everything lies in [0, 1] and differs by signal in one column each; without columns of their own it would not."""
+    """Everything lies in [0, 1] and differs by signal in one column each."""
     shown = seen(torch.from_numpy(log.observation)).numpy()
     assert shown.min() >= 0 and shown.max() <= 1 and shown.shape == (len(log.user), 170)
     np.testing.assert_array_equal(shown[:, 41:].argmax(axis=1), log.observation[:, COLUMN["signal"]].astype(int))

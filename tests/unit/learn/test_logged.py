@@ -112,10 +112,8 @@ def test_pacing_is_taken_out_of_bids(tmp_path: Path) -> None:
     np.testing.assert_allclose(logged.bid_micros / logged.price_micros, multiple, rtol=1e-3)
     action, allowed = nearest_actions(logged, Actions.of(ours))
     level = Actions.of(ours).level(action)
-    by_hand = [
-        0 if one == 0 else 1 + int(np.argmin([abs(np.log(one / other)) for other in LEVELS[1:]])) for one in multiple
-    ]
-    assert level.tolist() == by_hand and allowed[np.arange(len(action)), action].all()
+    by_hand = {one: 1 + int(np.argmin([abs(np.log(one / other)) for other in LEVELS[1:]])) for one in set(multiple) - {0.0}}
+    assert level.tolist() == [by_hand.get(one, 0) for one in multiple] and allowed[np.arange(len(action)), action].all()
     taken = action > 0
     assert (Actions.of(ours).creative(action)[taken] == logged.triples[logged.action, 2][taken]).all()
 
