@@ -40,8 +40,9 @@ def test_installed_under_one_name(tmp_path: Path) -> None:
 
 
 def test_every_dependency_is_pinned() -> None:
-    """constraints.txt pins the exact version of all that we depend on, tests included."""
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    """The exact version of all that we depend on, tests included; what can't be installed beside it has a file of its own."""
+    files = ("constraints.txt", "constraints-offline.txt")
+    lines = [line for name in files for line in (ROOT / name).read_text(encoding="utf-8").splitlines()]
     pinned = {_plain(line.partition("==")[0]) for line in lines if "==" in line}
     wanted = PROJECT["project"]["dependencies"] + sum(PROJECT["project"]["optional-dependencies"].values(), [])
     assert {_plain(re.split(r"[\[<>=~! ]", requirement)[0]) for requirement in wanted} <= pinned
@@ -49,7 +50,7 @@ def test_every_dependency_is_pinned() -> None:
 
 def test_no_registry_is_named() -> None:
     """Where packages come from is the user's choice: no file that installs names a registry."""
-    names = ("pyproject.toml", "constraints.txt", "Makefile", ".ci/run")
+    names = ("pyproject.toml", "constraints.txt", "constraints-offline.txt", "Makefile", ".ci/run")
     texts = {name: (ROOT / name).read_text(encoding="utf-8") for name in names}
     assert [name for name, text in texts.items() if ADDRESSES.search(text)] == []
     assert all(ADDRESSES.search(told) for told in ("pip install --index-url X y", "name @ https://example/x.whl"))
