@@ -40,7 +40,7 @@ def test_installed_under_one_name(tmp_path: Path) -> None:
 
 
 def test_every_dependency_is_pinned() -> None:
-    """The exact version of all that we depend on, tests included; what can't be installed beside it has a file of its own."""
+    """The exact version of all that we depend on, tests included; what can't live beside it has a file of its own."""
     files = ("constraints.txt", "constraints-offline.txt")
     lines = [line for name in files for line in (ROOT / name).read_text(encoding="utf-8").splitlines()]
     pinned = {_plain(line.partition("==")[0]) for line in lines if "==" in line}
