@@ -39,7 +39,7 @@ def beliefs() -> Beliefs:
     shard = Shard(Task(scenario, 5, "rule", Place(range(40), range(1)), 0, None), us=watching)
     watching.stack = shard.stack
     shard.advance(scenario.days * 24)
-    heard, truth = np.concatenate(watching.heard), np.concatenate(watching.truth)
+    heard, truth = np.concatenate(watching.told), np.concatenate(watching.truth)
     cells = len(watching.senses.prior)
     return Beliefs(heard[:, :cells], heard[:, cells : cells + 4], heard[:, cells + 4 : cells + 7], truth)
 
@@ -47,16 +47,16 @@ def beliefs() -> Beliefs:
 class _Watching(Believer):
     """The planner, with somebody who looks on and knows the truth."""
 
-    heard: list[np.ndarray]
+    told: list[np.ndarray]
     truth: list[np.ndarray]
     stack: object = None
 
     def bid_knowing(self, opportunities: Opportunities, moment: Moment, known_people: Known) -> Bids:
         """The planner's bids; what it believes and what is true are written down."""
-        if not hasattr(self, "heard"):
-            self.heard, self.truth = [], []
+        if not hasattr(self, "told"):
+            self.told, self.truth = [], []
         people, row = self.stack.people, opportunities.row  # type: ignore[attr-defined]
-        self.heard.append(hear(self.senses, Heard.of(known_people.user, opportunities), known_people.notes))
+        self.told.append(hear(self.senses, Heard.of(known_people.user, opportunities), known_people.notes))
         stage = np.where(people.decided_s[row] >= 0, STAGES - 1, people.stage[row])
         elapsed_s = opportunities.second - people.level_s[row]
         level = people.level[:, row] * 2.0 ** (-elapsed_s / self.stack.model.half_life_s[:, None])  # type: ignore[attr-defined]
