@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from tempfile import gettempdir
 
 import pytest
 
@@ -17,6 +18,7 @@ psycopg = pytest.importorskip("psycopg")
 LIMIT_S = 1.0
 SLACK_S = 8.0  # as on SQLite: the server and a busy machine take their time
 
+# FOLDER is one that the server may write to, so that a guard that fails would show.
 ATTACKS = """
 DELETE FROM journey
 UPDATE person SET stage = 0
@@ -26,7 +28,7 @@ TRUNCATE journey
 CREATE TABLE mine (x int)
 CREATE TEMP TABLE mine (x int)
 SELECT 1 INTO mine
-COPY person TO '/tmp/person.csv'
+COPY person TO 'FOLDER/person.csv'
 COPY person TO PROGRAM 'id'
 DO $$ BEGIN PERFORM 1; END $$
 SET statement_timeout = 0
@@ -60,7 +62,7 @@ SELECT pg_ls_dir('.')
 SELECT pg_stat_file('base')
 SELECT lo_from_bytea(0, 'x')
 SELECT lo_import('/etc/passwd')
-SELECT lo_export(1, '/tmp/x')
+SELECT lo_export(1, 'FOLDER/x')
 SELECT lo_creat(-1)
 SELECT pg_advisory_lock(1)::text
 SELECT nextval('run_run_key_seq')
@@ -104,7 +106,7 @@ SELECT 'x' FROM generate_series(1, 1000000) x ORDER BY (SELECT COUNT(*) FROM gen
 SELECT regexp_replace(string_agg(path, ''), '((a*)*)*b', '') FROM paths, generate_series(1, 10000000)
 SELECT $1
 SELECT ROW(1, 2)
-""".strip().splitlines()
+""".replace("FOLDER", gettempdir()).strip().splitlines()
 
 
 @pytest.fixture(scope="module")
