@@ -28,6 +28,8 @@ class Classroom:
     oracle: Clairvoyant
     believer: Believer
     """Knows the scenario's constants, and of people what an advertiser meets"""
+    share: float
+    """People in each world, as a share of the scenario's"""
 
     @staticmethod
     def of(scenario: Scenario, people: int, worlds: int) -> Classroom:
@@ -47,7 +49,7 @@ class Classroom:
             "identity": scenario.identity.model_copy(update={"mode": "perfect"}),
             "us": scenario.us.model_copy(update={"budget": scaled}),
         })
-        return Classroom(small, clairvoyant(small), observable_planner(small))
+        return Classroom(small, clairvoyant(small), observable_planner(small), share)
 
     def of_worlds(self, worlds: int) -> Classroom:
         """The same with another number of worlds."""
@@ -69,7 +71,7 @@ class Lived:
 def live(room: Classroom, net: JourneyNet, seed: int, *, floor: float, greedy: bool = False) -> Lived:
     """Live through a scenario's days in all of its worlds under the network's policy."""
     policy = LearnedPolicy.of(room.scenario, net, floor=floor, greedy=greedy)
-    seat = Teacher(policy.name, policy, room.oracle, room.believer)
+    seat = Teacher(policy.name, policy, room.oracle, room.believer, room.share)
     place = Place(range(room.scenario.worlds), range(1))
     shard = Shard(Task(room.scenario, seed, "rule", place, 0, None), us=seat)
     users, seconds = [], []

@@ -21,6 +21,7 @@ from gaelp_sim.learn.believed import Beliefs, Ranks, believed_gains, ranks_of
 from gaelp_sim.learn.policy import LearnedPolicy
 from gaelp_sim.market.actions import BIDS, LEVELS
 from gaelp_sim.market.bidder import Known, Moment
+from gaelp_sim.observe.table import COLUMN, USD_HIGH
 from gaelp_sim.planning.bidders import Believer, Clairvoyant
 from gaelp_sim.planning.dynamics import Dynamics
 from gaelp_sim.planning.expecting import Codes, Offer
@@ -28,6 +29,7 @@ from gaelp_sim.planning.prices import looked_up
 
 KEPT = ("user", "second", "unit", "channel", "signal", "action", "propensity", "days", "value")
 """Columns kept of every decision."""
+BUDGETS = [COLUMN["daily_remaining_usd"], COLUMN["monthly_remaining_usd"]]
 
 
 @dataclass
@@ -40,6 +42,8 @@ class Teacher:
     policy: LearnedPolicy
     oracle: Clairvoyant
     believer: Believer
+    share: float = 1.0
+    """Size of these worlds over that of those where it will act"""
     sees_truth: bool = True
     observes: bool = True
     kept: dict[str, list[np.ndarray]] = field(default_factory=dict)
@@ -61,6 +65,7 @@ class Teacher:
     def bid_knowing(self, opportunities: Opportunities, moment: Moment, known: Known) -> Bids:
         """The policy's bids; the decisions are kept."""
         assert known.observation is not None and known.truth is not None
+        known = replace(known, observation=in_full(known.observation, self.share))
         decided = self.policy.decide(opportunities, moment, self._of_policy(known))
         truly = self.oracle.offer(opportunities, moment, known)
         believed, believed_lift = self._believed(opportunities, moment, self._of_believer(known))
@@ -150,6 +155,17 @@ def gains(
                 costs = paid * scale * looked_up(at.prices.paid[signal[i]], asked)
                 found[i, base + level] = offer.lift[i, place] * wins - money[0] * costs
     return found
+
+
+def in_full(observation: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    """Observations with budgets as a world of full size would have them; what has no limit keeps none.
+
+    A policy that learned in small worlds meets ten times the money where it acts, and bids as it never did before.
+    """
+    told = observation.copy()
+    left = told[:, BUDGETS]
+    told[:, BUDGETS] = np.where(left < USD_HIGH, np.minimum(left / share, USD_HIGH), left)
+    return told
 
 
 def creative_of(action: Ints) -> Ints:

@@ -16,6 +16,7 @@ from gaelp_sim.events import Opportunities
 from gaelp_sim.learn.journeys import Journeys, sampled
 from gaelp_sim.learn.returns import Pay, Steps, advantages, rewards_usd
 from gaelp_sim.market.bidder import Known, Moment, Truth
+from gaelp_sim.observe.table import COLUMN, USD_HIGH
 from gaelp_sim.planning.seeds import (
     EPOCHS_MAX,
     HOLDOUT_SEED,
@@ -214,6 +215,19 @@ def test_the_teacher_s_two_gains_agree_on_average(room: Classroom) -> None:
     allowed = kept["allowed"].mean(axis=0) > 0
     off = np.abs((true - believed).mean(axis=0))[allowed]
     assert (off < 5 * error[allowed] + 0.05 * np.abs(true).mean()).all()
+
+
+def test_small_worlds_tell_of_money_as_full_ones_do() -> None:
+    """What is left of a budget at the first decisions is the scenario's own, whatever share of its people is lived with;
+    no limit stays no limit."""
+    scenario = load_scenario("parental_controls", ["days=1", "us.budget.usd_month=null"])
+    actions = Actions.of(scenario)
+    net = JourneyNet.born(Shape(actions.count, actions.creatives, hidden=8, encoder=8), Draws(1)).eval()
+    assert scenario.us.budget.usd_day is not None
+    for people in (200, 1_000):
+        seen = live(Classroom.of(scenario, people, 1), net, 7, floor=0.5).kept["observation"]
+        assert seen[0, COLUMN["daily_remaining_usd"]] == pytest.approx(float(scenario.us.budget.usd_day), rel=1e-4)
+        assert (seen[:, COLUMN["monthly_remaining_usd"]] == USD_HIGH).all()
 
 
 def test_a_curriculum_goes_from_easy_to_full(tmp_path: Path) -> None:
