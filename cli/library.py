@@ -281,13 +281,6 @@ def stored_scenario(db_url: str, run_ref: str, *, sets: Sequence[str] = ()) -> S
         return scenario_of(store.find_run(run_ref), sets)
 
 
-def replayed(db_url: str, run_ref: str, *, policy: str) -> Record:
-    """Simulate a stored run's world again; the row hashes of both, and whether they are equal."""
-    from gaelp_sim.world import replay
-
-    return replay.replay(db_url, run_ref, policy).as_json()
-
-
 def rivals_at_end(db_url: str, run_ref: str) -> list[Record]:
     """Rows of the view rivals_daily of a run's last day."""
     found = answered(db_url, "rivals_at_end", Asked(run_ref, False, (), limit=1_000_000, timeout_s=60.0))

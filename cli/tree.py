@@ -12,7 +12,7 @@ COMMANDS = {
     "run": Lazy("gaelp_sim.cli.run:run", "Simulate a scenario; every touch lands in SQL."),
     "resume": Lazy("gaelp_sim.cli.run:resume", "Finish an interrupted run."),
     "query": Lazy("gaelp_sim.cli.query:query", "Ask the stored journeys anything, read-only SQL."),
-    "replay": Lazy("gaelp_sim.cli.replay:replay", "Simulate a stored run's world again, same luck."),
+    "replay": Lazy("gaelp_sim.cli.replay:replay", "Live a stored run again: same luck, another policy."),
     "journey": Lazy("gaelp_sim.cli.journey:journey", "Print one person's journey, touch by touch."),
     "attribute": Lazy("gaelp_sim.cli.attribute:attribute", "Credit a run's sales to touches, channels and campaigns."),
     "incrementality": Lazy(

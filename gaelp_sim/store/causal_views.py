@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gaelp_sim.store.code_names import US
-from gaelp_sim.store.credit_views import MODEL, TOUCH_OF_CREDIT
+from gaelp_sim.store.credit_views import MODEL, TOUCH_OF_CREDIT, run_by_key
 from gaelp_sim.store.view_parts import (
     GROUPED_RUN_ID,
     PERSON,
@@ -120,4 +120,30 @@ _ATTRIBUTION_ERRORS = View(
     run_of("attribution_error"),
 )
 
-CAUSAL_VIEWS = (_INCREMENTALITY, _ATTRIBUTION_TRUTH, _ATTRIBUTION_ERRORS, _TRUTH_CREDIT)
+_SEGMENT = """(SELECT n.name FROM @person AS p JOIN @name AS n ON n.run_key = p.run_key AND n.kind = 'segment'
+  AND n.code = p.segment WHERE p.run_key = t.run_key AND p.world_id = t.world_id AND p.person_id = t.person_id)"""
+
+_REPLAY_DIFF = View(
+    "replay_diff", "people who bought from us in a run and not in its replay, or the other way round, and why",
+    columns(
+        RUN_ID,
+        plain("replayed_run_id", "the run that was replayed", run_by_key("parent_run_key")),
+        WORLD, PERSON,
+        plain("segment", "the person's segment", _SEGMENT),
+        plain("outcome", "gained: more sales of ours in the replay; lost: fewer",
+              "CASE WHEN t.sales_after > t.sales_before THEN 'gained' ELSE 'lost' END"),
+        plain("sales_before", "our sales to the person in the stored run"), plain("sales_after", "in the replay"),
+        named("bought_before", "from whom the person bought first in the stored run; NULL: from nobody", "advertiser"),
+        named("bought_after", "from whom in the replay", "advertiser"),
+        plain("impressions_before", "our impressions in the stored run"), plain("impressions_after", "in the replay"),
+        plain("clicks_before", "clicks on us in the stored run"), plain("clicks_after", "in the replay"),
+        money("cost_before", "what we were charged for the person in the stored run"),
+        money("cost_after", "in the replay"),
+        moment("first_difference", "when the first touch of ours happened that is in one of the two alone"),
+        named("channel", "its channel", "channel"),
+        plain("why", "how our touches differ"),
+    ),
+    run_of("replay_change"),
+)
+
+CAUSAL_VIEWS = (_INCREMENTALITY, _ATTRIBUTION_TRUTH, _ATTRIBUTION_ERRORS, _TRUTH_CREDIT, _REPLAY_DIFF)

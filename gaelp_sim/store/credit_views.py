@@ -26,7 +26,8 @@ def _stored(*names_and_meanings: str) -> tuple[ViewColumn, ...]:
     return tuple(plain(name, meaning, f"r.{name}") for name, meaning in pairs)
 
 
-def _run_by_key(key: str) -> str:
+def run_by_key(key: str) -> str:
+    """The id of the run whose key stands in a column of the run `r`."""
     return f"(SELECT q.run_id FROM @@run AS q WHERE q.run_key = r.{key})"
 
 
@@ -41,8 +42,8 @@ _RUNS = View(
         moment("start", "zero of the run's clock", "r.start_s"),
         _stored("start_hour", "hour of that clock at which the run begins", "end_hour", "hour at which it ends",
                 "hours_done", "hour that it has reached"),
-        plain("parent_run_id", "run that this one continues or replays", _run_by_key("parent_run_key")),
-        plain("root_run_id", "first run of the line", _run_by_key("root_run_key")),
+        plain("parent_run_id", "run that this one continues or replays", run_by_key("parent_run_key")),
+        plain("root_run_id", "first run of the line", run_by_key("root_run_key")),
         _stored("scenario_hash", "SHA-256 of the resolved scenario", "scenario_text", "resolved scenario",
                 "overrides", "settings changed on the command line, JSON", "engine_version", "version of gaelp-sim",
                 "python_version", "version of Python", "numpy_version", "version of numpy",

@@ -220,6 +220,13 @@ _LAYOUTS = (
         rank_high:double misallocated_micros:double misallocated_low:double misallocated_high:double""",
         replaced=True,
     ),
+    _table(
+        "replay_change",
+        """world_id:int person_id:int | sales_before:int sales_after:int bought_before:small bought_after:small
+        impressions_before:int impressions_after:int clicks_before:int clicks_after:int cost_before_micros:big
+        cost_after_micros:big first_difference_s:big channel:small why:text""",
+        replaced=True,
+    ),
     _table("resolution", "resolution_id:int | threshold:double parameters:text settings:text", replaced=True),
     _table(
         "resolved_alias",
@@ -240,6 +247,6 @@ SIMULATION_TABLES: tuple[str, ...] = (
 
 ANALYSIS_TABLES: tuple[str, ...] = (
     "attribution_settings", "credit", "credit_sum", "journey_reward", "truth_credit", "incremental", "attribution_error",
-    "resolution", "resolved_alias", "alias_link",
+    "replay_change", "resolution", "resolved_alias", "alias_link",
 )
 """Tables that analyses of a finished run add rows to; outside the row hash and the hash chain."""

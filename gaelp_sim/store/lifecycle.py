@@ -177,7 +177,7 @@ def delete(link: Link, run: RunRecord, url: str) -> None:
     children = link.all("SELECT run_id FROM run WHERE parent_run_key = ? ORDER BY run_key", (run.run_key,))
     if children:
         ids = ", ".join(row[0] for row in children)
-        raise UsageError(f"{url}: run {run.run_id} is continued by {ids}; next: delete those first")
+        raise UsageError(f"{url}: run {run.run_id} is continued or replayed by {ids}; next: delete those first")
     row = link.one("SELECT writer_pid, writer_host, writer_token FROM run WHERE run_key = ?", (run.run_key,))
     if row is not None and is_held(*row):
         raise StoreBusyError(f"{url}: run {run.run_id} is being written by process {row[0]}; next: end it first")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from typing import Any, Protocol
+from weakref import proxy
 
 import numpy as np
 import simpy
@@ -42,8 +43,11 @@ class Clock:
         # Creation order is the order of what happens at one instant: crises strike, what has fallen due is settled, the
         # agent writes its sheet, then the hour runs.
         self._orders: Orders | None = None
-        for process in (self._crises(), self._dues(), self._agent(), self._ticks()):
-            self.env.process(process)
+        # The heap must not hold the clock: a ring of references would keep a whole world in memory until Python looks for
+        # rings, which it does by the number of objects, and worlds are few objects with much in them.
+        this = proxy(self)
+        for process in (Clock._crises, Clock._dues, Clock._agent, Clock._ticks):
+            self.env.process(process(this))
 
     def run_until(self, hour: int) -> None:
         """Advance to the start of `hour` (hours since the root run's start)."""
@@ -79,7 +83,7 @@ class Clock:
                 if second == now:
                     self._hit(unit, number, second)
                 elif second > now:
-                    self.env.process(self._strike(unit, number, second))
+                    self.env.process(Clock._strike(self, unit, number, second))
             yield self.env.timeout((now // SECONDS_PER_DAY + 1) * SECONDS_PER_DAY - now)
 
     def _strike(self, unit: int, number: int, second: int) -> Process:

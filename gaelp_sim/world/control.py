@@ -20,6 +20,7 @@ from gaelp_sim.market.rivals import Book
 from gaelp_sim.market.rule_policy import MARKET_LEVEL
 from gaelp_sim.units import HOURS_PER_DAY, PPM
 from gaelp_sim.world.board import Board
+from gaelp_sim.world.followed import Followed, Noting
 from gaelp_sim.world.intelligence import Intelligence
 from gaelp_sim.world.log import Log, Table, full
 from gaelp_sim.world.model import Model
@@ -114,6 +115,8 @@ class Controller:
     slow: Floats
     shown: Ints
     """(worlds, 2, signals, creatives): our impressions so far, and the clicks on them"""
+    followed: Followed | None = None
+    """Rivals are as they were in another life of these worlds, and learn nothing"""
     _sheets: list[tuple[int, Ints, Ints]] = field(default_factory=list)
     _leased: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     _hour: int = 0
@@ -149,11 +152,24 @@ class Controller:
         self._sheets.append((hour, multiplier, self._left_ours()))
         standing = {name: column[self.unit_world] for name, column in self._standing(hour).items()}
         self._leased, self._hour = lease, hour
-        book, worth = self.board.book(self.unit_world, self.spending.by_rival())
+        book, worth = self.board.book(self.unit_world, self._rivals(hour))
         return Orders(
             lease.copy(), refilled.copy(), again.copy(), multiplier[self.unit_world], participate[self.unit_world],
             self._picks(hour)[self.unit_world], book, worth, self.pupils.minds(self.unit_world), standing,
         )
+
+    def _rivals(self, hour: int) -> Floats:
+        """(worlds, rivals): the paces of rivals' budgets as an hour begins; their minds are then those of the hour."""
+        if self.followed is None:
+            return self.spending.by_rival()
+        self.board.minds, pace = self.followed.at(hour, self.worlds)
+        self.board.decide()
+        return pace
+
+    def note_rivals(self, hour: int, noting: Noting) -> None:
+        """Take down what rivals begin an hour with."""
+        pace = self._rivals(hour)
+        noting.note(self.board.minds, pace)
 
     def _picks(self, hour: int) -> NDArray[np.int16]:
         """(worlds, signals): the hour's creative by the clicks so far, where the scenario lets them decide."""
@@ -187,7 +203,7 @@ class Controller:
         self.spending.learn(self._hour, sums[:, OPPORTUNITIES], self.limit_micros, (self.left_micros, spent))
         self.intelligence.learn(self._hour, report.prices, self.unit_world)
         self.pupils.learn(report.experience, self.unit_world)
-        if self.board.learns:
+        if self.board.learns and self.followed is None:
             self.board.learn(report.lessons, self.unit_world)
 
     def end_day(self, day: int, log: Log) -> None:
@@ -203,7 +219,7 @@ class Controller:
         rows += [(b, NONE, self.spent_day_micros[:, b].sum(axis=1)) for b in range(1, self.model.bidders)]
         self._write_sheets(log)
         if self.board.table.size:
-            log.add("rival_day", self.board.day_rows(self.worlds, day, self.spending.by_rival()))
+            log.add("rival_day", self.board.day_rows(self.worlds, day, self._rivals(self._hour + 1)))
         for advertiser, campaign, spent in rows:
             limit, exhausted = self._limit(advertiser, campaign)
             log.add("budget_day", {

@@ -22,6 +22,7 @@ import numpy as np
 from gaelp_sim.errors import GaelpError, StoreBusyError
 from gaelp_sim.units import HOURS_PER_DAY
 from gaelp_sim.world.control import Controller, Orders, Report
+from gaelp_sim.world.followed import Followed, Noting, together
 from gaelp_sim.world.log import Log
 from gaelp_sim.world.opponents import opponents_from_text
 from gaelp_sim.world.shard import Shard, Tables, Task, restore_controller
@@ -220,6 +221,7 @@ class _Central:
         worlds = np.arange(task.scenario.worlds)
         placed = (np.array([units[at][0] for at in order]), people)
         self.controller = Controller.of(model, worlds, placed, opponents_from_text(task.opponents))
+        self.controller.followed = task.followed
         if task.state is not None:
             restore_controller(self.controller, task.state)
         self.sizes = [len(place.units()) for place in places]
@@ -288,6 +290,23 @@ class _RemoteControl:
     def end_hour(self, report: Report) -> None:
         """Send the report."""
         self.link.send(report)
+
+
+def noted(task: Task, end_hour: int) -> Followed:
+    """What rivals begin every hour with, in a life of the task's worlds up to `end_hour`; nothing is written."""
+    scenario = task.scenario
+    whole = replace(task, place=Place(range(scenario.worlds), range(scenario.cells)))
+    parts = []
+    for part in whole.apart():
+        shard, noting = Shard(part), Noting()
+        assert shard.own is not None
+        controller = shard.own.controller
+        for hour in range(task.start_hour, end_hour):
+            controller.note_rivals(hour, noting)
+            shard.advance(hour + 1)
+        controller.note_rivals(end_hour, noting)
+        parts.append(noting.followed(task.start_hour, controller.worlds))
+    return together(parts)
 
 
 def _serve(link: Connection, task: Task, by_cells: bool) -> None:

@@ -16,6 +16,7 @@ from gaelp_sim.units import HOURS_PER_DAY
 from gaelp_sim.world.clock import Clock, Control
 from gaelp_sim.world.control import Controller, Orders, Report
 from gaelp_sim.world.decisions import decision_rows
+from gaelp_sim.world.followed import Followed
 from gaelp_sim.world.journeys import PATH_COLUMNS, History, present_journeys
 from gaelp_sim.world.log import Log, Table, joined_columns
 from gaelp_sim.world.model import Model, model_of
@@ -52,6 +53,8 @@ class Task:
     """What rivals begin with, as `Opponents.text` tells it; empty: they have learned nothing"""
     bidders: tuple[tuple[str, str], ...] = ()
     """Bidders from outside in rivals' seats: (rival's name, module:Class)"""
+    followed: Followed | None = None
+    """Rivals are, hour by hour, as they were in another life of these worlds"""
 
     def apart(self) -> list[Task]:
         """This task; where the scenario has intervals, one for each world of its place, with that world's own numbers."""
@@ -196,6 +199,7 @@ def controller_of(model: Model, task: Task, stack: Stack) -> Controller:
     unit_world = np.array([world - place.worlds.start for world, _ in units])
     opponents = opponents_from_text(task.opponents)
     controller = Controller.of(model, worlds, (unit_world, stack.unit_people()), opponents)
+    controller.followed = task.followed
     if state is not None:
         restore_controller(controller, state)
     return controller

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import version
 from types import FrameType
 from typing import Any
 
@@ -24,9 +23,11 @@ from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import Batch, RunRecord, Store
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_HOUR, epoch_seconds, from_micros
 from gaelp_sim.world.estimate import estimated
-from gaelp_sim.world.executors import Executor, LostWorkerError, executor_of
-from gaelp_sim.world.inherit import inherited
+from gaelp_sim.world.executors import Executor, LostWorkerError, executor_of, noted
+from gaelp_sim.world.followed import Followed
+from gaelp_sim.world.inherit import follows, inherited, is_replay, parent_of
 from gaelp_sim.world.log import Table, joined_columns
+from gaelp_sim.world.machine import cpu_features, numba_version, torch_version
 from gaelp_sim.world.model import model_of
 from gaelp_sim.world.opponents import opponents_named
 from gaelp_sim.world.outside_users import user_model_named
@@ -87,28 +88,34 @@ def run(request: RunRequest, on_progress: OnProgress = ignore) -> RunSummary:
         state = _inherited(store, parent, scenario) if parent else None
         record = _record(request, scenario, policy, parent)
         task = _task(record, scenario, record.start_hour, state)
-        makers(scenario, policy, task.bidders)
-        executor = executor_of(task, request.workers)
-        try:
-            begun = store.begin_run(record, model_of(scenario, record.seed).names())
-            writing = Writing(
-                store, begun, scenario, executor, Tally(), on_progress, began_s,
-                _without_ads(store, begun, scenario, request.workers),
-            )
-            with _resumable(store, begun):
-                return _write(writing, begun.start_hour)
-        finally:
-            executor.close()
+        return written(store, Beginning(record, task, began_s), request.workers, on_progress)
 
 
-def rerun(store: Store, run: RunRecord, scenario: Scenario, into: Store, on_progress: OnProgress) -> RunRecord:
-    """Simulate a finished run of `store` again, into another store; a continued run starts from its parent's end."""
-    state, from_hour = _state_before(store, run, run.start_hour)
-    task = _task(run, scenario, from_hour, state)
-    executor = executor_of(task, 1)
-    begun = into.begin_run(replace(run, run_key=-1, parent_run_key=-1), model_of(scenario, run.seed).names())
-    _write(Writing(into, begun, scenario, executor, Tally(), on_progress, time.perf_counter()), begun.start_hour)
-    return begun
+@dataclass(frozen=True)
+class Beginning:
+    """A run that is about to begin."""
+
+    record: RunRecord
+    task: Task
+    began_s: float
+    """When it was asked for, by the clock that counts its seconds"""
+
+
+def written(store: Store, begins: Beginning, workers: int, on_progress: OnProgress) -> RunSummary:
+    """Simulate a run's worlds into the store, from its first hour to its last."""
+    task, scenario = begins.task, begins.task.scenario
+    makers(scenario, task.policy, task.bidders)
+    executor = executor_of(task, workers)
+    try:
+        begun = store.begin_run(begins.record, model_of(scenario, task.seed).names())
+        writing = Writing(
+            store, begun, scenario, executor, Tally(), on_progress, begins.began_s,
+            _without_ads(store, begun, scenario, workers),
+        )
+        with _resumable(store, begun):
+            return _write(writing, begun.start_hour)
+    finally:
+        executor.close()
 
 
 def resume(db_url: str, run_ref: str, workers: int = 1, on_progress: OnProgress = ignore) -> RunSummary:
@@ -125,8 +132,8 @@ def resume(db_url: str, run_ref: str, workers: int = 1, on_progress: OnProgress 
         record, last = store.claim_run(found.run_id)
         done = last.hour if last else record.start_hour
         # What a bidder keeps to itself is in no stored state: such a run is lived through again from its start.
-        state, from_hour = _state_before(store, record, record.start_hour if _learns_alone(record, scenario) else done)
-        task = _task(record, scenario, from_hour, state)
+        state, from_hour = state_before(store, record, record.start_hour if _learns_alone(record, scenario) else done)
+        task = replace(_task(record, scenario, from_hour, state), followed=_followed(store, record))
         executor = executor_of(task, workers)
         try:
             with _resumable(store, record):
@@ -161,7 +168,13 @@ def _task(record: RunRecord, scenario: Scenario, start_hour: int, state: State |
 
 
 def task_of(record: RunRecord, scenario: Scenario) -> Task:
-    """A stored run's worlds as they were born, all in one place."""
+    """A stored run's worlds as they were born, all in one place.
+
+    Raises UsageError for a replay whose rivals did not react: what they were lies in the run that it replays.
+    """
+    if follows(record):
+        raise UsageError(f"run {record.run_id} is a replay with rivals as they had been; ask the run that it replays, or "
+                         "replay that without --without-rival-reaction")
     return replace(_task(record, scenario, 0, None), place=Place(range(scenario.worlds), range(scenario.cells)))
 
 
@@ -169,8 +182,9 @@ def _without_ads(store: Store, record: RunRecord, scenario: Scenario, workers: i
     """Counts the sales of the same worlds without our ads from the run's beginning, where the run asks for them."""
     if not record.incremental:
         return None
-    state, hour = _state_before(store, record, record.start_hour)
-    return partial(sales_without_ads, _task(record, scenario, hour, state), record.end_hour, workers)
+    state, hour = state_before(store, record, record.start_hour)
+    task = replace(_task(record, scenario, hour, state), followed=_followed(store, record))
+    return partial(sales_without_ads, task, record.end_hour, workers)
 
 
 def _opponents(request: RunRequest, scenario: Scenario, parent: RunRecord | None) -> str:
@@ -205,25 +219,6 @@ def _record(request: RunRequest, scenario: Scenario, policy: str, parent: RunRec
     )
 
 
-def numba_version() -> str:
-    """The version of the compiler of the hour's loops, and of the C library whose exp and log they call."""
-    import numba
-
-    return f"{numba.__version__}, {' '.join(platform.libc_ver())}".strip()
-
-
-def torch_version() -> str:
-    """The version of the network library, which decides the last bit of a learned policy's sums."""
-    return version("torch")
-
-
-def cpu_features() -> str:
-    """The CPU features that numpy uses: they decide the last bit of exp and log."""
-    from numpy._core._multiarray_umath import __cpu_features__
-
-    return " ".join(sorted(name for name, present in __cpu_features__.items() if present))
-
-
 def _inherited(store: Store, parent: RunRecord, scenario: Scenario) -> State:
     if _learns_alone(parent, scenario):
         raise UsageError(
@@ -233,17 +228,39 @@ def _inherited(store: Store, parent: RunRecord, scenario: Scenario) -> State:
     return inherited(store, parent, scenario)
 
 
-def _state_before(store: Store, record: RunRecord, hour: int) -> tuple[State | None, int]:
-    """The latest stored state at or before `hour`: of the run itself, else of its parent, else none (birth)."""
+def state_before(store: Store, record: RunRecord, hour: int) -> tuple[State | None, int]:
+    """The latest stored state at or before `hour`: of the run itself, else of its parent, else none (birth).
+
+    A replay begins with what the run that it replays began with.
+    """
     kept = store.state_before(record, hour)
     if kept is not None:
         return unpack(kept.state), kept.hour
     if record.parent_run_key == -1:
         return None, 0
-    parent = next(run for run in store.runs() if run.run_key == record.parent_run_key)
+    parent = parent_of(store, record)
+    if is_replay(record):
+        return state_before(store, parent, record.start_hour)
     last = store.checkpoint(parent)
     assert last is not None, "a finished run has a checkpoint"
     return unpack(last.state), record.start_hour
+
+
+def begun_task(store: Store, record: RunRecord, scenario: Scenario, origin: RunRecord) -> Task:
+    """A replay of `origin`, begun where that began."""
+    state, hour = state_before(store, origin, origin.start_hour)
+    return _task(record, scenario, hour, state)
+
+
+def rivals_of(store: Store, origin: RunRecord) -> Followed:
+    """What rivals were in every hour of a finished run; it is simulated for that, and nothing is written."""
+    task = begun_task(store, origin, stored_scenario(origin).model_copy(update={"log": "wins"}), origin)
+    return noted(replace(task, followed=_followed(store, origin)), origin.end_hour)
+
+
+def _followed(store: Store, record: RunRecord) -> Followed | None:
+    """The rivals that a replay meets as they were; None where they react."""
+    return rivals_of(store, parent_of(store, record)) if follows(record) else None
 
 
 def _learns_alone(record: RunRecord, scenario: Scenario) -> bool:

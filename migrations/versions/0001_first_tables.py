@@ -152,6 +152,11 @@ _TABLES = {
         "model:text estimand:text | mae:double mae_low:double mae_high:double rank:double rank_low:double "
         "rank_high:double misallocated_micros:double misallocated_low:double misallocated_high:double"
     ),
+    "replay_change": (
+        "world_id:int person_id:int | sales_before:int sales_after:int bought_before:small bought_after:small "
+        "impressions_before:int impressions_after:int clicks_before:int clicks_after:int cost_before_micros:big "
+        "cost_after_micros:big first_difference_s:big channel:small why:text"
+    ),
     "resolution": (
         "resolution_id:int | threshold:double parameters:text settings:text"
     ),

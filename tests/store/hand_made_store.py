@@ -168,6 +168,10 @@ def _analyses() -> dict[str, list[Row]]:
             {"estimand": "M", "effect_of": effect, "code": code, "touches": 2, "sales_delta": 1.5, "low": 0.5, "high": 2.5}
             for effect, code in (("all", -1), ("channel", SEARCH), ("channel", SOCIAL), ("campaign", SEARCH))
         ],
+        "replay_change": [{"person_id": 0, "sales_before": 1, "sales_after": 0, "bought_before": 0, "bought_after": 1,
+                           "impressions_before": 3, "impressions_after": 1, "clicks_before": 1, "clicks_after": 0,
+                           "cost_before_micros": 2_510_000, "cost_after_micros": 10_000, "first_difference_s": at(0, 10),
+                           "channel": SEARCH, "why": "1 click fewer"}],
         "attribution_error": [{"model": "last", "estimand": "M", "mae": 0.5, "mae_low": 0.25, "mae_high": 0.75,
                                "rank": 0.5, "rank_low": 0.25, "rank_high": 1.0, "misallocated_micros": 2.0e6,
                                "misallocated_low": 1.0e6, "misallocated_high": 3.0e6}],

@@ -26,8 +26,14 @@ from tests.postgres import NoPostgresError, empty_database, postgres_server
 VIEWS = (
     "attribution", "attribution_campaigns", "attributions", "credit", "journey_rewards", "incrementality",
     "attribution_truth", "attribution_errors", "truth_credit", "resolutions", "resolved_aliases", "possible_aliases",
-    "identity_quality", "identity_calibration",
+    "identity_quality", "identity_calibration", "replay_diff",
 )
+CHANGE = {
+    "world_id": [0], "person_id": [7], "sales_before": [1], "sales_after": [0], "bought_before": [0], "bought_after": [2],
+    "impressions_before": [4], "impressions_after": [2], "clicks_before": [1], "clicks_after": [0],
+    "cost_before_micros": [9_000_000], "cost_after_micros": [40_000], "first_difference_s": [1_756_800_000],
+    "channel": [0], "why": ["1 click fewer"],
+}
 
 
 def _analysed(url: str) -> tuple[RunRecord, list[object]]:
@@ -42,6 +48,7 @@ def _analysed(url: str) -> tuple[RunRecord, list[object]]:
         incrementality(store, record, Withholding(TOUCH, touches=200), lambda share: None)
         resolve_run(store, record, Resolving(thresholds=(0.3, 0.6)))
         delayed = rates(store, record, Delaying(record.start_s + 8 * 86_400, window_days=7))
+        store.add_analysis(record, {"replay_change": CHANGE}, replacing={})
     return record, [graded, delayed]
 
 

@@ -114,7 +114,7 @@ def test_deleting_removes_every_row_and_spares_parents(db_url: str, run_record, 
         child = store.begin_run(replace(run_record, parent_run_key=parent.run_key, root_run_key=parent.run_key), {})
         assert child.root_run_key == parent.run_key
         child = store.finish_run(child, "FINISHED", {})
-        with pytest.raises(UsageError, match=f"is continued by {child.run_id}"):
+        with pytest.raises(UsageError, match=f"is continued or replayed by {child.run_id}"):
             store.delete_run(parent)
         store.delete_run(child)
         store.delete_run(parent)

@@ -15,7 +15,7 @@ from gaelp_sim.store import LAYOUTS, SIMULATION_TABLES, Store, row_hash
 from gaelp_sim.store.rowhash import table_hash
 from gaelp_sim.world.counterfactual import worlds_of
 from gaelp_sim.world.executors import executor_of
-from gaelp_sim.world.replay import replay
+from gaelp_sim.world.replay import ReplayRequest, replay
 from gaelp_sim.world.shard import Task
 from gaelp_sim.world.simulate import RunRequest, run
 from gaelp_sim.world.stack import Place
@@ -121,7 +121,7 @@ def test_a_continued_run_keeps_each_worlds_numbers(tmp_path: Path) -> None:
 def test_a_replay_gives_the_stored_rows_back(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'runs.db'}"
     run_id = run(RunRequest(scenario(), url)).run_id
-    assert replay(url, run_id, "logged").equal
+    assert replay(ReplayRequest(url, run_id)).equal
 
 
 def test_worlds_apart_cannot_be_lived_through_side_by_side() -> None:

@@ -17,7 +17,7 @@ from gaelp_sim.store.verify import verify_run
 from gaelp_sim.units import SECONDS_PER_DAY, epoch_seconds
 from gaelp_sim.world.executors import executor_of
 from gaelp_sim.world.journeys import PATH_RECORD
-from gaelp_sim.world.replay import replay
+from gaelp_sim.world.replay import ReplayRequest, replay
 from gaelp_sim.world.shard import Shard, Task
 from gaelp_sim.world.simulate import RunRequest, run
 from gaelp_sim.world.stack import Place
@@ -99,7 +99,7 @@ def test_money_balances_and_the_replay_is_equal(scenario: Scenario, tmp_path: Pa
     run(RunRequest(scenario, url))
     with Store.open(url) as store:
         assert [check for check, passed, _ in verify_run(store, store.find_run("@last")) if not passed] == []
-    assert replay(url, "@last", "logged").equal
+    assert replay(ReplayRequest(url, "@last")).equal
 
 
 def test_workers_and_a_resume_change_nothing(scenario: Scenario) -> None:

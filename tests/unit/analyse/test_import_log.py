@@ -21,7 +21,7 @@ from gaelp_sim.errors import GaelpError, ScenarioError, StoreIOError, UsageError
 from gaelp_sim.store import Store, row_hash
 from gaelp_sim.store.console import run_query
 from gaelp_sim.store.verify import verify_run
-from gaelp_sim.world.replay import replay
+from gaelp_sim.world.replay import ReplayRequest, replay
 from gaelp_sim.world.simulate import RunRequest, resume, run
 from tests.postgres import NoPostgresError, empty_database, postgres_server
 
@@ -195,7 +195,7 @@ def test_what_needs_a_world_is_refused(store: Store, tmp_path: Path) -> None:
     """In one line that says why."""
     done = stored(store, tmp_path).run
     with pytest.raises(UsageError, match="imported log"):
-        replay(store.url, done.run_id, "logged")
+        replay(ReplayRequest(store.url, done.run_id))
     with pytest.raises(UsageError, match="imported log"):
         resume(store.url, done.run_id)
     with pytest.raises(GaelpError, match="imported log"):

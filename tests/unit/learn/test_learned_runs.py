@@ -11,7 +11,7 @@ from gaelp_sim.errors import UsageError
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.store import Store, row_hash
 from gaelp_sim.world.policies import pinned, policy_named
-from gaelp_sim.world.replay import replay
+from gaelp_sim.world.replay import ReplayRequest, replay
 from gaelp_sim.world.request import RunRequest
 from gaelp_sim.world.simulate import run
 
@@ -46,7 +46,7 @@ def test_rows_with_any_number_of_workers(tmp_path: Path) -> None:
             hashes.add(row_hash(store, record))
             assert record.policy == pinned(name) != name and record.torch_version
     assert len(hashes) == 1
-    again = replay(url, "@last", "logged")
+    again = replay(ReplayRequest(url, "@last"))
     assert again.equal and not again.machine
 
 
@@ -58,7 +58,7 @@ def test_other_weights_in_the_folder_are_refused(tmp_path: Path) -> None:
     run(RunRequest(scenario, url, policy=name))
     _checkpoint(tmp_path / "net", 2)
     with pytest.raises(UsageError, match="holds other weights by now"):
-        replay(url, "@last", "logged")
+        replay(ReplayRequest(url, "@last"))
     manifest = json.loads((tmp_path / "net" / "manifest.json").read_text())
     assert pinned(name).endswith(manifest["weights_sha256"][:12]) and pinned("rule") == "rule"
     assert pinned(pinned(name)) == pinned(name)

@@ -15,7 +15,7 @@ from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.store import Store
 from gaelp_sim.store.rowhash import row_hash
 from gaelp_sim.world.opponents import opponents_from_text, opponents_named, opponents_of_run
-from gaelp_sim.world.replay import replay
+from gaelp_sim.world.replay import ReplayRequest, replay
 from gaelp_sim.world.simulate import RunRequest, run
 
 SETS = ("population.people=200", "days=4", "rivals_learn=true")
@@ -61,7 +61,7 @@ def test_a_run_and_its_file_are_the_same_opponents_and_replay(learned: tuple[str
     fresh = run(RunRequest(scenario, url)).run_id
     hashes = [_hash(url, one) for one in (*runs, fresh)]
     assert hashes[0] == hashes[1] != hashes[2]
-    assert replay(url, runs[0], "logged").equal
+    assert replay(ReplayRequest(url, runs[0])).equal
     frozen = _rows(url, runs[0])
     first = frozen["day"] == 0
     assert (frozen["bid_multiple_ppm"][first] == frozen["bid_multiple_ppm"][frozen["day"] == 3]).all(), "frozen seats stay"
@@ -81,7 +81,7 @@ def test_a_continued_run_goes_on_learning(learned: tuple[str, str]) -> None:
     child = run(RunRequest(load_scenario("quickstart", [*SETS, "worlds=2"]), url, continue_ref=ref)).run_id
     with Store.open(url) as store:
         assert (opponents_of_run(store, child).minds.hours[:, 0] == 192).all()
-    assert replay(url, child, "logged").equal
+    assert replay(ReplayRequest(url, child)).equal
 
 
 def test_opponents_that_do_not_fit_are_refused(learned: tuple[str, str], tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_more_money_for_a_continued_run_is_spent(tmp_path: Path) -> None:
     rich = load_scenario("short", ["days=3", "us.budget.usd_month=5000"])
     child = run(RunRequest(rich, url, continue_ref=first.run_id))
     assert child.spend_usd > 5
-    assert replay(url, child.run_id, "logged").equal
+    assert replay(ReplayRequest(url, child.run_id)).equal
     again = run(RunRequest(load_scenario("short", ["days=3", "us.budget.usd_month=6"]), url, continue_ref=first.run_id))
     assert again.spend_usd <= 6 - first.spend_usd + 1e-9
 

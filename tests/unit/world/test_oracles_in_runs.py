@@ -11,7 +11,7 @@ from gaelp_sim.errors import UsageError
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.store import Store, row_hash
 from gaelp_sim.world.policies import PLANNERS
-from gaelp_sim.world.replay import replay
+from gaelp_sim.world.replay import ReplayRequest, replay
 from gaelp_sim.world.simulate import RunRequest, run
 
 SMALL = ["population.people=200", "days=3", "worlds=2"]
@@ -29,7 +29,7 @@ def test_an_oracle_s_run_is_stored_and_replayed(tmp_path: Path, name: str) -> No
     assert record.policy == name
     assert ((decision["level"] > 0) == (decision["bid_micros"] > 0)).all() and (decision["propensity"] == 1).all()
     assert len(np.unique(decision["creative"])) > 1
-    assert replay(url, "@last", "logged").equal
+    assert replay(ReplayRequest(url, "@last")).equal
 
 
 def test_a_plan_continues_no_run(tmp_path: Path) -> None:

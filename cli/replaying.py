@@ -1,0 +1,52 @@
+"""The door from the command line into replays; it opens on use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from gaelp_sim.cli.library import Record
+
+
+def replayed(db_url: str, run_ref: str, policy: str, asked: dict[str, Any], on_progress: Callable[[Any], None]) -> Record:
+    """Simulate a stored run's worlds again and hold the two lives against each other."""
+    from gaelp_sim.analyse.paired import paired_runs
+    from gaelp_sim.store import Store
+    from gaelp_sim.world.replay import ReplayRequest, replay
+
+    done = replay(
+        ReplayRequest(
+            db_url, run_ref, policy, tuple(asked["sets"]), asked["worlds"], asked["workers"],
+            not asked["without_rival_reaction"], asked["incremental"],
+        ),
+        on_progress,
+    )
+    with Store.open(db_url, must_exist=True) as store:
+        pairing, changed = paired_runs(store, done.origin, done.run)
+    stored, again = done.hashes or (None, None)
+    record: Record = {
+        "run_id": done.origin.run_id, "replay_id": done.run.run_id, "policy": done.run.policy, "equal": done.equal,
+        "stored_hash": stored, "replayed_hash": again, "machine": done.machine, "changed_people": changed,
+        "variance_saved": pairing.variance_saved, "clusters": pairing.clusters,
+        "figures": [asdict(one) for one in pairing.figures], "channels": [asdict(one) for one in pairing.channels],
+        "segments": [asdict(one) for one in pairing.segments],
+    }
+    return record | {"remarks": _remarks(record)}
+
+
+def _remarks(told: Record) -> list[str]:
+    """What the tables do not say."""
+    lines = []
+    if told["equal"]:
+        lines.append(f"every row came back: {told['stored_hash']}")
+    if told["machine"]:
+        lines.append(f"the run was made elsewhere, last bits may differ: {told['machine']}")
+    if told["variance_saved"] is not None:
+        lines.append(f"the same luck for both: the difference in profit varies {told['variance_saved']:.1f} times less (as "
+                     "variance) than between two runs of other people")
+    if told["changed_people"]:
+        lines.append(f"{told['changed_people']:,} people bought from us in one and not in the other, or more often; next: "
+                     f"gaelp query \"SELECT outcome, why, COUNT(*) FROM replay_diff GROUP BY 1, 2\" "
+                     f"--run {told['replay_id']}")
+    return lines
