@@ -95,8 +95,9 @@ def life_of(store: Store, run: RunRecord, worlds: int) -> Life:
     return Life(
         person, people["household_id"], segment["segment_at_start"], _counted(count, sale["row"][ours]),
         _counted(count, sale["row"][paid]), _counted(count, sale["row"][ours], sale["value_micros"][ours]),
-        np.bincount(sale["row"][paid], days, count).astype(np.float64), bought, _counted(count, touch["row"], touch["price_micros"]),
-        _counted(count, touch["row"][seen]), _counted(count, touch["row"][touch["clicked"] > 0]),
+        np.bincount(sale["row"][paid], days, count).astype(np.float64), bought,
+        _counted(count, touch["row"], touch["price_micros"]), _counted(count, touch["row"][seen]),
+        _counted(count, touch["row"][touch["clicked"] > 0]),
         touch["row"], touch["occurred_s"], touch["channel"], touch["creative"], touch["clicked"], touch["kind"],
         touch["price_micros"], _credited(store, run, person), _names(store, run, "channel"),
         _names(store, run, "segment"), told.get("cac_incremental_usd") if worlds == run.worlds else None,
