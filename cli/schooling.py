@@ -143,6 +143,37 @@ def graded(
     return rows, [line for line in failed if line]
 
 
+def judged(
+    db_url: str, run_ref: str, policies: Sequence[str], asked: dict[str, Any], on_step: Callable[[str], None]
+) -> Record:
+    """What a run's log says of policies, and what is to be said about that."""
+    _needs_torch()
+    from gaelp_sim.evaluate.ope import Asked, ope
+    from gaelp_sim.store import Store
+
+    wanted = Asked(tuple(policies), tuple(asked["estimators"]), tuple(asked["sets"]), asked["settled_days"])
+    with Store.open(db_url, must_exist=True) as store:
+        answers = ope(store, store.find_run(run_ref), wanted, on_step).as_json()
+    return answers | {"remarks": _remarks(answers)}
+
+
+def _remarks(answers: Record) -> list[str]:
+    """What the tables do not say: reasons of refusals, each once; the users' youth; what one would deploy."""
+    reasons: dict[str, list[str]] = {}
+    for one in answers["estimates"]:
+        if one["refused"]:
+            reasons.setdefault(f"{one['policy']}: {one['reason']}", []).append(one["estimator"])
+    lines = [f"refused {reason} ({', '.join(names)})" for reason, names in reasons.items()]
+    lines.append(f"{answers['users']:,} users, {answers['decisions']:,} decisions; logged: {answers['logged_usd']:.4f} USD "
+                 f"a user; {answers['young_users']:,} users were first met in the last week, and may still buy")
+    if answers["ranking"]:
+        first = answers["ranking"][0]
+        known = first["low"] > 0
+        lines.append(f"by {answers['chosen_by']}, {first['policy']} is the best in {first['best_share']:.0%} of drawn "
+                     f"samples; {'deploy it' if known else 'whether it beats what was logged is not known'}")
+    return lines
+
+
 def _factor(name: str, said: str) -> float:
     try:
         return float(said)

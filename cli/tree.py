@@ -27,6 +27,7 @@ COMMANDS = {
     "train": Lazy("gaelp_sim.cli.train:train", "Train a bidding policy in simulated worlds."),
     "evaluate": Lazy("gaelp_sim.cli.evaluate:evaluate", "Grade policies beside tuned baselines and the best possible."),
     "act": Lazy("gaelp_sim.cli.act:act", "Decide for rows of real observations, with propensities."),
+    "ope": Lazy("gaelp_sim.cli.ope:ope", "Judge policies from logged rows alone, as with real logs."),
     "checkpoints": Lazy("gaelp_sim.cli.checkpoints:checkpoints", "List, show and verify learned policies."),
     "runs": Lazy("gaelp_sim.cli.runs:runs", "List, show, compare and delete stored runs."),
     "rivals": Lazy("gaelp_sim.cli.rivals:rivals", "Show and export what rivals have learned."),

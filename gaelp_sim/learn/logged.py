@@ -51,6 +51,8 @@ class Logged:
     """(users + 1,): where each journey begins"""
     bought: Bools
     """(users,): a sale of ours was paid to one of the user's decisions"""
+    person: Ints
+    """World << 32 | person of each decision"""
 
     @property
     def terminal(self) -> Bools:
@@ -68,9 +70,10 @@ class Logged:
         return found
 
 
-def read_logged(store: Store, run: RunRecord) -> Logged:
+def read_logged(store: Store, run: RunRecord, *, reported_only: bool = False) -> Logged:
     """Every resolved user's decisions in a finished run, whole journeys; read in parts of 65,536 rows.
 
+    reported_only: sales of which the advertiser had not heard by the run's end are not paid
     Raises UsageError for a run that is not finished, that logged only wins or no decisions, and for decisions without
     observations or with propensities outside (0, 1].
     """
@@ -78,7 +81,8 @@ def read_logged(store: Store, run: RunRecord) -> Logged:
     rows, observation = _decisions(store, run)
     person = rows["world_id"] << 32 | rows["person_id"]
     reward = -rows["charge_micros"] / MICROS_PER_UNIT
-    paid = _pay(store, run, (person, rows["occurred_s"]), reward)
+    heard_by_s = run.start_s + run.end_hour * SECONDS_PER_HOUR if reported_only else None
+    paid = _pay((store, run), (person, rows["occurred_s"]), reward, heard_by_s)
     _, user = np.unique(np.stack([rows["world_id"], rows["resolved_user_id"]]), axis=1, return_inverse=True)
     user = user.ravel().astype(np.int64)
     triples, action = np.unique(
@@ -92,6 +96,7 @@ def read_logged(store: Store, run: RunRecord) -> Logged:
         run.run_id, user[order], second, rows["channel"][order], rows["signal"][order], rows["bid_micros"][order],
         _prices(store, run, rows)[order], action.ravel()[order], triples, rows["propensity"][order], reward[order],
         days.astype(np.float32), observation[order], begins, np.isin(np.arange(len(begins) - 1), user[paid]),
+        person[order],
     )
 
 
@@ -134,11 +139,15 @@ def _observations(run: RunRecord, blobs: list[bytes]) -> NDArray[np.float32]:
     return seen
 
 
-def _pay(store: Store, run: RunRecord, at: tuple[Ints, Ints], reward_usd: Floats) -> Ints:
+def _pay(
+    stored: tuple[Store, RunRecord], at: tuple[Ints, Ints], reward_usd: Floats, heard_by_s: int | None
+) -> Ints:
     """Add our sales' values to the rewards; rows that were paid. at: person and second of each decision."""
-    names = ("world_id", "person_id", "decided_s", "advertiser", "value_micros")
+    store, run = stored
+    names = ("world_id", "person_id", "decided_s", "reported_s", "advertiser", "value_micros")
     sold = {name: np.asarray(column) for name, column in store.read(run, "conversion", columns=names).items()}
-    ours = np.flatnonzero(sold["advertiser"] == US)
+    heard = np.ones(len(sold["advertiser"]), dtype=np.bool_) if heard_by_s is None else sold["reported_s"] <= heard_by_s
+    ours = np.flatnonzero((sold["advertiser"] == US) & heard)
     buyer = sold["world_id"][ours] << 32 | sold["person_id"][ours]
     order = np.lexsort([at[1], at[0]])
     row = last_before((at[0][order], at[1][order]), buyer, sold["decided_s"][ours])

@@ -90,12 +90,7 @@ class JourneyNet(nn.Module):
     def born(shape: Shape, draws: Draws) -> JourneyNet:
         """A network with keyed first weights: uniform within one over the root of the number of inputs."""
         net = JourneyNet(shape)
-        with torch.no_grad():
-            for number, weights in enumerate(net.parameters()):
-                inputs = shape.hidden if weights.dim() < 2 else weights.shape[1]
-                luck = uniform(draws.words(Purpose.WEIGHTS, 0, np.arange(weights.numel()), number)[0])
-                drawn = torch.from_numpy((2.0 * luck - 1.0) / inputs**0.5).reshape(weights.shape)
-                weights.copy_(drawn)
+        draw_weights(net, draws, shape.hidden)
         return net
 
     def heads(self, encoded: Tensor, remembered: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -149,3 +144,12 @@ def probabilities(logits: np.ndarray, allowed: np.ndarray, floor: float) -> np.n
 def mixed(chances: np.ndarray, allowed: np.ndarray, floor: float) -> np.ndarray:
     """(n, actions): chances mixed with `floor` of the uniform over what is allowed."""
     return (1.0 - floor) * chances + floor * allowed / allowed.sum(axis=1, keepdims=True)
+
+
+def draw_weights(net: nn.Module, draws: Draws, inputs_of_vectors: int) -> None:
+    """Draw a network's first weights, keyed: uniform within one over the root of the number of inputs."""
+    with torch.no_grad():
+        for number, weights in enumerate(net.parameters()):
+            inputs = inputs_of_vectors if weights.dim() < 2 else weights.shape[1]
+            luck = uniform(draws.words(Purpose.WEIGHTS, 0, np.arange(weights.numel()), number)[0])
+            weights.copy_(torch.from_numpy((2.0 * luck - 1.0) / inputs**0.5).reshape(weights.shape))

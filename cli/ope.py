@@ -1,0 +1,57 @@
+"""`gaelp ope`: what a policy would have earned, from logged rows alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gaelp_sim.cli import library, schooling
+from gaelp_sim.cli.command import GaelpCommand, Settings
+from gaelp_sim.cli.output import print_json, print_records, say
+from gaelp_sim.cli.params import RunRef
+from gaelp_sim.cli.run import COMPILING
+
+COLUMNS = ("policy", "estimator", "family", "value", "low", "high", "gain", "gain_low", "gain_high", "ess", "refused")
+RANKING = ("policy", "gain", "low", "high", "best_share")
+
+
+@click.command(cls=GaelpCommand)
+@click.argument("run", type=RunRef(), default="@last")
+@click.option(
+    "--policy", "policies", multiple=True, required=True, metavar="P",
+    help="What to judge: rule, random, silent, ppo, checkpoint:FOLDER, logged, or your module:Class. May be repeated.",
+)
+@click.option(
+    "--estimator", "estimators", multiple=True, default=("all",), show_default="all", metavar="NAME",
+    help="One way to estimate; may be repeated.",
+)
+@click.option("--set", "sets", multiple=True, metavar="K=V", help="Change a key of the scenario by which rule bids.")
+@click.option(
+    "--settled-days", type=click.FloatRange(min=0), default=0.0, show_default=True, metavar="DAYS",
+    help="Only users first met so long before the run's end.",
+)
+@click.pass_obj
+def ope(settings: Settings, /, run: str, policies: tuple[str, ...], **asked: Any) -> None:
+    """Judge policies from logged rows alone, as with real logs.
+
+    Values are USD a user: our sales' value, once reported, less what was charged, over the user's logged decisions; gains
+    are over the policy that was logged. Family decision takes each decision by itself; family journey counts what it does
+    to later ones. An estimator that may not answer says why, and its figures are not to be used. Several policies are
+    ranked with intervals that hold for all at once. What would truly have happened, gaelp replay tells for simulated runs.
+
+    \b
+    Example:
+      gaelp ope @last --policy rule --set us.policy.bid_multiplier=1.4
+    """
+    library.when_compiling(lambda: say(settings, COMPILING))
+    told = schooling.judged(settings.db_url, run, policies, asked, lambda step: say(settings, step))
+    if settings.as_json:
+        print_json(told)
+        return
+    print_records(told["estimates"], settings, columns=COLUMNS)
+    if told["ranking"]:
+        click.echo()
+        print_records(told["ranking"], settings, columns=RANKING)
+    for line in told["remarks"]:
+        say(settings, line)
