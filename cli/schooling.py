@@ -157,6 +157,17 @@ def judged(
     return answers | {"remarks": _remarks(answers)}
 
 
+def covered(
+    estimators: Sequence[str], graded: dict[str, Any], on_step: Callable[[str], None]
+) -> list[Record]:
+    """How estimators do on many small logs whose truth is known; graded: logs, cells and out, None for their defaults."""
+    _needs_torch()
+    from gaelp_sim.evaluate.coverage import FILE, LOGS, Asked, coverage
+
+    wanted = Asked(graded["logs"] or LOGS, tuple(estimators), tuple(graded["cells"]))
+    return [row.as_json() for row in coverage(wanted, graded["out"] or Path(FILE), on_step)]
+
+
 def _remarks(answers: Record) -> list[str]:
     """What the tables do not say: reasons of refusals, each once; the users' youth; what one would deploy."""
     reasons: dict[str, list[str]] = {}

@@ -54,6 +54,11 @@ class Judge:
         """How many groups of users share no luck."""
         return int(self.steps.cluster.max()) + 1
 
+    @cached_property
+    def drawn(self) -> Floats:
+        """(RESAMPLES, clusters): how often each is drawn again, the same for all estimators."""
+        return resampled(_SEED, self.clusters, RESAMPLES)
+
 
 def _fitted(judge: Judge) -> Found:
     """Fitted Q evaluation by a network; its spread is that of its influence function."""
@@ -158,7 +163,7 @@ def _one(judge: Judge, names: tuple[str, str], estimator: Estimator, checks: Che
         reason = _thin(ess, len(found.weights), largest / max(total, 1e-300))
     gain = found.influence - (logged - logged.mean())
     value, se = found.value, _standard_error(judge, found.influence)
-    moved = resampled(_SEED, judge.clusters, RESAMPLES) @ _by_cluster(judge, found.influence) / steps.users
+    moved = judge.drawn @ _by_cluster(judge, found.influence) / steps.users
     boot = percentiles(value + moved, value)
     gained, spread = value - float(logged.mean()), _standard_error(judge, gain)
     return Estimate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ _NUMBERS = (
     "world_id", "occurred_s", "person_id", "resolved_user_id", "channel", "signal", "participate", "level", "creative",
     "propensity", "bid_micros", "charge_micros",
 )
+_SALES = ("world_id", "person_id", "decided_s", "reported_s", "advertiser", "value_micros")
+_SHEET = ("world_id", "hour", "signal", "bid_micros")
 _ROW_BYTES = 4 * FEATURE_COUNT
 
 
@@ -79,10 +82,32 @@ def read_logged(store: Store, run: RunRecord, *, reported_only: bool = False) ->
     """
     _check_run(run)
     rows, observation = _decisions(store, run)
+    sales = {name: np.asarray(column) for name, column in store.read(run, "conversion", columns=_SALES).items()}
+    sheet = {name: np.asarray(column) for name, column in store.read(run, "bid_sheet", columns=_SHEET).items()}
+    heard_by_s = run.start_s + run.end_hour * SECONDS_PER_HOUR if reported_only else None
+    return logged_of(run.run_id, LogRows(rows, observation, sales, sheet, run.start_s), heard_by_s)
+
+
+class LogRows(NamedTuple):
+    """Rows of a log as its tables have them."""
+
+    decisions: Kept
+    """`decision`, each person's by time"""
+    observation: NDArray[np.float32]
+    """(decisions, 41 or more)"""
+    sales: Kept
+    """`conversion`"""
+    sheet: Kept
+    """`bid_sheet`"""
+    start_s: int
+
+
+def logged_of(name: str, told: LogRows, heard_by_s: int | None) -> Logged:
+    """A log of that name from its rows; sales reported after heard_by_s are not paid, None pays all."""
+    rows = told.decisions
     person = rows["world_id"] << 32 | rows["person_id"]
     reward = -rows["charge_micros"] / MICROS_PER_UNIT
-    heard_by_s = run.start_s + run.end_hour * SECONDS_PER_HOUR if reported_only else None
-    paid = _pay((store, run), (person, rows["occurred_s"]), reward, heard_by_s)
+    paid = _pay(told.sales, (person, rows["occurred_s"]), reward, heard_by_s)
     _, user = np.unique(np.stack([rows["world_id"], rows["resolved_user_id"]]), axis=1, return_inverse=True)
     user = user.ravel().astype(np.int64)
     triples, action = np.unique(
@@ -93,9 +118,9 @@ def read_logged(store: Store, run: RunRecord, *, reported_only: bool = False) ->
     days = np.diff(second, prepend=second[0]) / SECONDS_PER_DAY
     days[begins[:-1]] = 0.0
     return Logged(
-        run.run_id, user[order], second, rows["channel"][order], rows["signal"][order], rows["bid_micros"][order],
-        _prices(store, run, rows)[order], action.ravel()[order], triples, rows["propensity"][order], reward[order],
-        days.astype(np.float32), observation[order], begins, np.isin(np.arange(len(begins) - 1), user[paid]),
+        name, user[order], second, rows["channel"][order], rows["signal"][order], rows["bid_micros"][order],
+        _prices(told)[order], action.ravel()[order], triples, rows["propensity"][order], reward[order],
+        days.astype(np.float32), told.observation[order], begins, np.isin(np.arange(len(begins) - 1), user[paid]),
         person[order],
     )
 
@@ -139,13 +164,8 @@ def _observations(run: RunRecord, blobs: list[bytes]) -> NDArray[np.float32]:
     return seen
 
 
-def _pay(
-    stored: tuple[Store, RunRecord], at: tuple[Ints, Ints], reward_usd: Floats, heard_by_s: int | None
-) -> Ints:
+def _pay(sold: Kept, at: tuple[Ints, Ints], reward_usd: Floats, heard_by_s: int | None) -> Ints:
     """Add our sales' values to the rewards; rows that were paid. at: person and second of each decision."""
-    store, run = stored
-    names = ("world_id", "person_id", "decided_s", "reported_s", "advertiser", "value_micros")
-    sold = {name: np.asarray(column) for name, column in store.read(run, "conversion", columns=names).items()}
     heard = np.ones(len(sold["advertiser"]), dtype=np.bool_) if heard_by_s is None else sold["reported_s"] <= heard_by_s
     ours = np.flatnonzero((sold["advertiser"] == US) & heard)
     buyer = sold["world_id"][ours] << 32 | sold["person_id"][ours]
@@ -176,11 +196,10 @@ def last_before(steps: tuple[Ints, Ints], who: Ints, when: Ints) -> Ints:
     return np.where(found, at, NONE)
 
 
-def _prices(store: Store, run: RunRecord, rows: Kept) -> Ints:
+def _prices(told: LogRows) -> Ints:
     """(n,): the price on the bid sheet of each decision's world, hour and signal; NONE where there is no such sheet."""
-    names = ("world_id", "hour", "signal", "bid_micros")
-    sheet = {name: np.asarray(column) for name, column in store.read(run, "bid_sheet", columns=names).items()}
-    hour = (rows["occurred_s"] - run.start_s) // SECONDS_PER_HOUR
+    rows, sheet = told.decisions, told.sheet
+    hour = (rows["occurred_s"] - told.start_s) // SECONDS_PER_HOUR
     if not len(sheet["hour"]):
         return np.full(len(hour), NONE)
     hours = int(max(sheet["hour"].max(), hour.max())) + 1

@@ -1,4 +1,5 @@
-"""Which worlds are for what: training, validation, tuning and the hold-out have seeds of their own, and never share one.
+"""Which worlds are for what: training, validation, tuning, grades of estimators and the hold-out have seeds of their own,
+and never share one.
 
 The hold-out's seed was fixed before anything was trained, and only `gaelp evaluate` opens it.
 """
@@ -9,6 +10,8 @@ EPOCHS_MAX, TRAININGS_MAX = 100_000, 10_000
 HOLDOUT_SEED = 93_407
 TUNING_SEED, TUNING_SEEDS = 55_001, 8
 """Baselines' values are learned and their dials tuned in worlds of these."""
+COVERAGE_LOGS_SEED, COVERAGE_TRUTH_SEED = 71_003, 71_004
+"""Logs on which estimators are graded, and worlds that tell what would truly have happened."""
 _TRAINING, _VALIDATION = 1_000_000, 2_000_000_000
 
 
