@@ -162,7 +162,7 @@ def covered(
 ) -> list[Record]:
     """How estimators do on many small logs whose truth is known; graded: logs, cells and out, None for their defaults."""
     _needs_torch()
-    from gaelp_sim.evaluate.coverage import FILE, LOGS, Asked, coverage
+    from gaelp_sim.evaluate.coverage_grid import FILE, LOGS, Asked, coverage
 
     wanted = Asked(graded["logs"] or LOGS, tuple(estimators), tuple(graded["cells"]))
     return [row.as_json() for row in coverage(wanted, graded["out"] or Path(FILE), on_step)]

@@ -15,8 +15,8 @@ from gaelp_sim.world.simulate import RunRequest, run
 
 pytest.importorskip("torch")
 
-from gaelp_sim.evaluate import coverage as campaign  # noqa: E402 - only where torch is there
-from gaelp_sim.evaluate.coverage import Asked, coverage, print_of  # noqa: E402
+from gaelp_sim.evaluate import coverage_grid as campaign  # noqa: E402 - only where torch is there
+from gaelp_sim.evaluate.coverage_grid import Asked, coverage, print_of  # noqa: E402
 from gaelp_sim.evaluate.coverage_cells import ALL, KINDS, TOLD, Grid, Kind, chosen  # noqa: E402
 from gaelp_sim.evaluate.coverage_graded import Said, Truth, graded  # noqa: E402
 from gaelp_sim.evaluate.coverage_logs import STAGES, earned, steps_of, worlds_lived  # noqa: E402
