@@ -13,6 +13,10 @@ from gaelp_sim.cli.params import RunRef
 from gaelp_sim.cli.run import COMPILING
 
 COLUMNS = ("policy", "estimator", "family", "value", "low", "high", "gain", "gain_low", "gain_high", "ess", "refused")
+GRADED = (
+    "estimator", "family", "refused_share", "truth", "bias", "rmse", "coverage", "coverage_low", "coverage_high", "width",
+    "reason",
+)
 RANKING = ("policy", "gain", "low", "high", "best_share")
 
 
@@ -31,6 +35,13 @@ RANKING = ("policy", "gain", "low", "high", "best_share")
     "--settled-days", type=click.FloatRange(min=0), default=0.0, show_default=True, metavar="DAYS",
     help="Only users first met so long before the run's end.",
 )
+@click.option(
+    "--coverage", is_flag=True,
+    help="Grade estimators instead: many logs of the run's scenario, held against what rule or silent truly earns.",
+)
+@click.option(
+    "--logs", type=click.IntRange(10, 100_000), default=400, show_default=True, metavar="N", help="Logs of --coverage.",
+)
 @click.pass_obj
 def ope(settings: Settings, /, run: str, policies: tuple[str, ...], **asked: Any) -> None:
     """Judge policies from logged rows alone, as with real logs.
@@ -45,6 +56,10 @@ def ope(settings: Settings, /, run: str, policies: tuple[str, ...], **asked: Any
       gaelp ope @last --policy rule --set us.policy.bid_multiplier=1.4
     """
     library.when_compiling(lambda: say(settings, COMPILING))
+    if asked["coverage"]:
+        rows = schooling.covered(settings.db_url, run, policies, asked, lambda step: say(settings, step))
+        print_records(rows, settings, columns=GRADED)
+        return
     told = schooling.judged(settings.db_url, run, policies, asked, lambda step: say(settings, step))
     if settings.as_json:
         print_json(told)

@@ -157,6 +157,28 @@ def judged(
     return answers | {"remarks": _remarks(answers)}
 
 
+def covered(
+    db_url: str, run_ref: str, policies: Sequence[str], asked: dict[str, Any], on_step: Callable[[str], None]
+) -> list[Record]:
+    """How estimators do on many logs of a run's scenario."""
+    _needs_torch()
+    from gaelp_sim.evaluate.coverage import Asked, coverage
+    from gaelp_sim.store import Store
+    from gaelp_sim.world.replay import replayable
+    from gaelp_sim.world.stored_scenario import stored_scenario
+
+    if len(policies) != 1:
+        raise UsageError("--coverage grades estimators on one policy; name one --policy")
+    with Store.open(db_url, must_exist=True) as store:
+        run = replayable(store, run_ref)
+    if run.policy != "rule":
+        raise UsageError(f"--coverage: run {run.run_id} was bid by {run.policy}; logs are drawn under the rule: grade on "
+                         "a run of it")
+    scenarios = stored_scenario(run), stored_scenario(run, asked["sets"])
+    wanted = Asked(*scenarios, policies[0], asked["logs"], tuple(asked["estimators"]))
+    return [one.as_json() for one in coverage(wanted, on_step)]
+
+
 def _remarks(answers: Record) -> list[str]:
     """What the tables do not say: reasons of refusals, each once; the users' youth; what one would deploy."""
     reasons: dict[str, list[str]] = {}

@@ -9,6 +9,8 @@ EPOCHS_MAX, TRAININGS_MAX = 100_000, 10_000
 HOLDOUT_SEED = 93_407
 TUNING_SEED, TUNING_SEEDS = 55_001, 8
 """Baselines' values are learned and their dials tuned in worlds of these."""
+COVERAGE_SEED = 77_003
+"""Logs by which estimators are graded, and the truth that they are held against, come from worlds of these on."""
 _TRAINING, _VALIDATION = 1_000_000, 2_000_000_000
 
 
