@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import FEATURE_COUNT, NONE, US, Bools, Floats, Ints
-from gaelp_sim.learn.journeys import Kept
 from gaelp_sim.store import RunRecord, Store
 from gaelp_sim.units import MICROS_PER_UNIT, SECONDS_PER_DAY, SECONDS_PER_HOUR
 
@@ -18,6 +17,7 @@ _NUMBERS = (
     "propensity", "bid_micros", "charge_micros",
 )
 _ROW_BYTES = 4 * FEATURE_COUNT
+Rows = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,8 @@ class Logged:
     """(users + 1,): where each journey begins"""
     bought: Bools
     """(users,): a sale of ours was paid to one of the user's decisions"""
+    person: Ints
+    """World << 32 | person of each decision"""
 
     @property
     def terminal(self) -> Bools:
@@ -92,6 +94,7 @@ def read_logged(store: Store, run: RunRecord) -> Logged:
         run.run_id, user[order], second, rows["channel"][order], rows["signal"][order], rows["bid_micros"][order],
         _prices(store, run, rows)[order], action.ravel()[order], triples, rows["propensity"][order], reward[order],
         days.astype(np.float32), observation[order], begins, np.isin(np.arange(len(begins) - 1), user[paid]),
+        person[order],
     )
 
 
@@ -103,9 +106,9 @@ def _check_run(run: RunRecord) -> None:
                          "there to learn from; run it again with --set log=all")
 
 
-def _decisions(store: Store, run: RunRecord) -> tuple[Kept, NDArray[np.float32]]:
+def _decisions(store: Store, run: RunRecord) -> tuple[Rows, NDArray[np.float32]]:
     """Columns of table `decision` in the order of time within each world, and (n, 41) observations."""
-    parts: list[Kept] = []
+    parts: list[Rows] = []
     seen: list[NDArray[np.float32]] = []
     for part in store.read_parts(run, "decision", (*_NUMBERS, "features")):
         blobs = part.pop("features")
@@ -148,6 +151,15 @@ def _pay(store: Store, run: RunRecord, at: tuple[Ints, Ints], reward_usd: Floats
     return paid
 
 
+def closed(logged: Logged) -> tuple[Ints, Bools]:
+    """(rows,): the decision of each row, in order, and whether it is a closing row, which follows a timeout's last one."""
+    times = 1 + logged.timeout
+    row = np.repeat(np.arange(len(times)), times)
+    closing = np.zeros(len(row), dtype=np.bool_)
+    closing[(np.cumsum(times) - 1)[logged.timeout]] = True
+    return row, closing
+
+
 def last_before(steps: tuple[Ints, Ints], who: Ints, when: Ints) -> Ints:
     """(k,): which step is the last one of `who` at or before `when`; NONE without one.
 
@@ -167,7 +179,7 @@ def last_before(steps: tuple[Ints, Ints], who: Ints, when: Ints) -> Ints:
     return np.where(found, at, NONE)
 
 
-def _prices(store: Store, run: RunRecord, rows: Kept) -> Ints:
+def _prices(store: Store, run: RunRecord, rows: Rows) -> Ints:
     """(n,): the price on the bid sheet of each decision's world, hour and signal; NONE where there is no such sheet."""
     names = ("world_id", "hour", "signal", "bid_micros")
     sheet = {name: np.asarray(column) for name, column in store.read(run, "bid_sheet", columns=names).items()}

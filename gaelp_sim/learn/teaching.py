@@ -65,6 +65,7 @@ class Teacher:
     def bid_knowing(self, opportunities: Opportunities, moment: Moment, known: Known) -> Bids:
         """The policy's bids; the decisions are kept."""
         assert known.observation is not None and known.truth is not None
+        segment = known.truth.segment
         known = replace(known, observation=in_full(known.observation, self.share))
         decided = self.policy.decide(opportunities, moment, self._of_policy(known))
         truly = self.oracle.offer(opportunities, moment, known)
@@ -74,7 +75,7 @@ class Teacher:
             "user": known.user, "second": opportunities.second, "unit": opportunities.unit,
             "channel": opportunities.channel, "signal": opportunities.signal, "action": decided.action,
             "propensity": decided.propensity, "days": decided.days,
-            "value": decided.value, "observation": known.observation, "segment": known.truth.segment,
+            "value": decided.value, "observation": known.observation, "segment": segment,
             "gain": self._gains(opportunities, moment, truly),
             "lift": by_creative(dynamics, opportunities.channel, truly.lift, creatives),
             "believed_gain": believed, "believed_lift": believed_lift,
