@@ -31,7 +31,7 @@ offline: $(OFFLINE)/stamp
 
 # Tools of off-policy evaluation: they load what we export, and their estimates are what ours are held against.
 oracles: $(ORACLES)/stamp
-	$(ORACLES)/bin/python -m pytest -p no:cacheprovider tests/unit/learn/test_array_tools.py
+	$(ORACLES)/bin/python -m pytest -p no:cacheprovider tests/unit/learn/test_array_tools.py tests/unit/evaluate/test_oracles.py
 
 lint: $(VENV)/lint.stamp
 	$(BIN)/ruff check .
