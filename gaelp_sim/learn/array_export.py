@@ -11,9 +11,10 @@ import numpy as np
 
 from gaelp_sim.analyse.export import appearing, sha256_of, write_manifest
 from gaelp_sim.errors import UsageError
-from gaelp_sim.learn.array_forms import FORMS, Form, Source, places_of, uniform
+from gaelp_sim.learn.array_forms import FORMS, Form, Source, places_of
+from gaelp_sim.learn.log_chances import Choices, choices_of
 from gaelp_sim.learn.log_words import Word, action_words, feature_words, rewards, touched
-from gaelp_sim.learn.logged import Logged, read_logged
+from gaelp_sim.learn.logged import read_logged
 from gaelp_sim.store import RunRecord, Store
 from gaelp_sim.world.stored_scenario import IMPORTED
 
@@ -47,15 +48,16 @@ def export_arrays(
                          "import the log again with `features` in the mapping")
     reward, unit = rewards(store, run, logged, request.reward)
     places = places_of(run.policy == IMPORTED, touched(store, run, logged)[0])
-    form = FORMS[request.to](Source(logged, len(features), reward, unit, places, uniform(logged)))
-    words = {"features": features, "actions": _actions(store, run, logged, form)}
+    choices = choices_of(run, logged)
+    form = FORMS[request.to](Source(logged, len(features), reward, unit, places, choices))
+    words = {"features": features, "actions": _actions(store, run, choices, form)}
     with appearing(request.folder, request.force) as aside:
         return _written(aside, run, request, (form, words), on_file)
 
 
-def _actions(store: Store, run: RunRecord, logged: Logged, form: Form) -> list[Word]:
-    """The log's actions in words, and the one that stands behind a journey's end, where the form has one."""
-    words = action_words(store, run, logged.triples)
+def _actions(store: Store, run: RunRecord, choices: Choices, form: Form) -> list[Word]:
+    """All actions in words, and the one that stands behind a journey's end, where the form has one."""
+    words = action_words(store, run, choices.triples)
     more = form.facts.get("n_actions", len(words)) > len(words)
     ended = {"action": len(words), "participate": None, "level": None, "creative": None, "ended": True}
     return [*words, ended] if more else words

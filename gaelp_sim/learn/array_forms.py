@@ -10,6 +10,7 @@ import numpy as np
 
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import Bools, Floats, Ints
+from gaelp_sim.learn.log_chances import Choices
 from gaelp_sim.learn.logged import Logged, closed
 
 KNOWN = "told as `pi_b`"
@@ -47,8 +48,17 @@ class Source:
     reward_unit: str
     position: Ints
     """(n,): place on the page from 0, where the log tells it before the choice; else 0"""
-    pi_b: Floats | None = None
-    """(n, actions): chances of all actions under the policy that decided, where they can be known"""
+    choices: Choices
+
+    @property
+    def action(self) -> Ints:
+        """(n,): numbers of what was done, among `actions` of them."""
+        return self.choices.action
+
+    @property
+    def actions(self) -> int:
+        """How many there are."""
+        return len(self.choices.triples)
 
     @property
     def observation(self) -> np.ndarray:
@@ -75,7 +85,7 @@ def mdp_form(source: Source) -> Form:
 
     return Form({
         "observations": Array(of(source.observation), "see `features`", _OBSERVED),
-        "actions": Array(np.where(closing, 0, of(logged.action))[:, None], "index", f"{_ACTION}; 0 in a closing row"),
+        "actions": Array(np.where(closing, 0, of(source.action))[:, None], "index", f"{_ACTION}; 0 in a closing row"),
         "rewards": Array(np.where(closing, 0.0, of(source.reward)).astype(np.float32)[:, None], source.reward_unit,
                          "reward of the row's action; 0 in a closing row"),
         "terminals": Array(of(logged.terminal).astype(np.float32), "1 or 0", "1 at a buyer's last decision"),
@@ -84,7 +94,7 @@ def mdp_form(source: Source) -> Form:
         "pscore": Array(np.where(closing, 1.0, of(logged.propensity)), "probability", f"{_PSCORE}; 1 in a closing row"),
         "user": Array(of(logged.user), "index", "whose journey it is: users as we resolve them, in the order of rows"),
         "second": Array(of(logged.second), "Unix seconds", "when it was decided"),
-    }, {"action_size": len(logged.triples), "episodes": len(logged.begins) - 1})
+    }, {"action_size": source.actions, "episodes": len(logged.begins) - 1})
 
 
 def obp_form(source: Source) -> Form:
@@ -92,7 +102,7 @@ def obp_form(source: Source) -> Form:
     logged = source.logged
     arrays = {
         "context": Array(source.observation.astype(np.float64), "see `features`", _OBSERVED),
-        "action": Array(logged.action, "index", _ACTION),
+        "action": Array(source.action, "index", _ACTION),
         "reward": Array(source.reward, source.reward_unit, "reward of the round"),
         "pscore": Array(logged.propensity, "probability", _PSCORE),
         "position": Array(source.position, "index", "place on the page to be filled, from 0; 0 where an auction decides "
@@ -101,13 +111,13 @@ def obp_form(source: Source) -> Form:
         "second": Array(logged.second, "Unix seconds", "when it was decided"),
     }
     places = int(source.position.max()) + 1
-    if source.pi_b is not None:
-        whole = np.repeat(source.pi_b[:, :, None], places, axis=2)
+    if source.choices.pi_b is not None:
+        whole = np.repeat(source.choices.pi_b[:, :, None], places, axis=2)
         arrays["pi_b"] = Array(whole, "probability", "chances of all actions under the policy that decided")
     return Form(arrays, {
-        "n_rounds": len(logged.user), "n_actions": len(logged.triples), "len_list": places, "action_context": None,
+        "n_rounds": len(logged.user), "n_actions": source.actions, "len_list": places, "action_context": None,
         "expected_reward": None,
-        "whole_distributions": KNOWN if source.pi_b is not None else UNKNOWN,
+        "whole_distributions": KNOWN if source.choices.pi_b is not None else UNKNOWN,
     })
 
 
@@ -118,7 +128,7 @@ def scope_rl_form(source: Source) -> Form:
     the step that says done, so done is said one step after the last decision and no sale is lost. Raises UsageError where
     the padded states would be too large.
     """
-    logged, ended = source.logged, len(source.logged.triples)
+    logged, ended = source.logged, source.actions
     lengths = np.diff(logged.begins)
     steps, users = int(lengths.max()) + 1, len(lengths)
     if users * steps * source.features * 4 > STATE_BYTES_MAX:
@@ -131,7 +141,7 @@ def scope_rl_form(source: Source) -> Form:
     return Form({
         "state": Array(np.where(over[:, None], np.float32(0), source.observation[row]), "see `features`",
                        f"{_OBSERVED}; zeros after the journey's end"),
-        "action": Array(padded.of(logged.action, ended), "index", f"{_ACTION}; the last one, {ended}, after the end"),
+        "action": Array(padded.of(source.action, ended), "index", f"{_ACTION}; the last one, {ended}, after the end"),
         "reward": Array(padded.of(source.reward, 0.0), source.reward_unit, "reward of the action; 0 after the end"),
         "done": Array(over.astype(np.float64), "1 or 0", "1 after the journey's end, from the step that follows it"),
         "terminal": Array((np.arange(len(over)) % steps == steps - 1).astype(np.float64), "1 or 0",
@@ -158,13 +168,6 @@ class _Padding:
 
 FORMS: dict[str, Callable[[Source], Form]] = {"mdp": mdp_form, "obp": obp_form, "scope_rl": scope_rl_form}
 """By the name that `gaelp export --to` knows."""
-
-
-def uniform(logged: Logged) -> Floats | None:
-    """(n, actions): the chances of a policy that draws evenly from all actions of the log; None where it did not."""
-    share = 1 / len(logged.triples)
-    even = np.allclose(logged.propensity, share, rtol=1e-9, atol=0) and len(logged.triples) > 1
-    return np.full((len(logged.user), len(logged.triples)), share) if even else None
 
 
 def places_of(imported: bool, position: Ints) -> Ints:

@@ -14,8 +14,10 @@ import pytest
 from gaelp_sim.analyse.import_log import import_log
 from gaelp_sim.calibrate.mapping import load_mapping, parse_mapping
 from gaelp_sim.errors import UsageError
+from gaelp_sim.learn import log_chances
 from gaelp_sim.learn.array_export import ArrayRequest, export_arrays
 from gaelp_sim.learn.array_forms import FORMS
+from gaelp_sim.learn.log_chances import choices_of
 from gaelp_sim.learn.logged import read_logged
 from gaelp_sim.observe.table import NAMES
 from gaelp_sim.scenario.loading import load_scenario
@@ -87,7 +89,7 @@ def test_a_bandit_round_is_a_decision(stored: Stored, tmp_path: Path) -> None:
                   for a, p in zip(kept["action"].tolist(), kept["pscore"].tolist(), strict=True))
     assert ours == sorted(rows) and len(ours) == manifest["facts"]["n_rounds"] > 1_000
     assert kept["reward"].sum() == pytest.approx(profit(stored), abs=1e-9) and kept["reward"].max() > 100
-    assert manifest["facts"]["n_actions"] == len(words) == len(np.unique(kept["action"]))
+    assert manifest["facts"]["n_actions"] == len(words) > kept["action"].max()
     assert not kept["position"].any() and manifest["facts"]["len_list"] == 1
 
 
@@ -169,10 +171,37 @@ def test_an_imported_log(tmp_path: Path) -> None:
         assert not (tmp_path / "mdp").exists()
 
 
-def test_uneven_chances_are_not_told_whole(stored: Stored, tmp_path: Path) -> None:
-    """An epsilon-greedy log does not tell the chances of what was not chosen."""
+def test_the_rules_chances_are_told_whole(stored: Stored, tmp_path: Path) -> None:
+    """Each row sums to 1 and holds the logged chance; over rounds alike, actions come as often as they say."""
     kept, manifest = written(stored, "obp", tmp_path / "a")
+    pi_b, n = kept["pi_b"][:, :, 0], len(kept["action"])
+    np.testing.assert_allclose(pi_b.sum(axis=1), 1.0)
+    np.testing.assert_allclose(pi_b[np.arange(n), kept["action"]], kept["pscore"], rtol=1e-9)
+    assert manifest["facts"]["n_actions"] == pi_b.shape[1] == len(manifest["actions"])
+    expected, seen = pi_b.sum(axis=0), np.bincount(kept["action"], minlength=pi_b.shape[1])
+    spread = np.sqrt((pi_b * (1 - pi_b)).sum(axis=0))
+    assert (np.abs(seen - expected) <= 4 * spread + 1).all() and (expected > 0).sum() > 20
+
+
+@pytest.mark.parametrize("sets", [
+    ("us.policy.creatives=thompson",), ("us.policy.pacing=throttle", "us.budget.usd_day=20", "population.people=1500"),
+])
+def test_chances_that_can_not_be_known_are_left_out(tmp_path: Path, sets: tuple[str, ...]) -> None:
+    """Creatives that were learned, or auctions that were passed over by chance."""
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    done = run(RunRequest(load_scenario("short", sets), url))
+    with Store.open(url) as store:
+        kept, manifest = written((store, store.find_run(done.run_id)), "obp", tmp_path / "a")
     assert "pi_b" not in kept and "left out" in manifest["facts"]["whole_distributions"]
+    assert manifest["facts"]["n_actions"] == len(np.unique(kept["action"]))
+
+
+def test_another_rule_is_told_apart(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One hour more of night, and nothing is said."""
+    logged = read_logged(*stored)
+    assert choices_of(stored[1], logged).pi_b is not None
+    monkeypatch.setattr(log_chances, "NIGHT_HOURS", frozenset(range(1, 7)))
+    assert choices_of(stored[1], logged).pi_b is None
 
 
 @pytest.mark.parametrize("mapping, why", [

@@ -62,6 +62,8 @@ def test_d3rlpy_learns_from_every_decision(exported: tuple[Path, Logged], monkey
     d3rlpy = tool("d3rlpy")
     folder, logged = exported
     dataset = loaded("d3rlpy", folder, monkeypatch)["dataset"]
+    actions = dataset.dataset_info.action_size
+    assert actions > logged.action.max()
     assert [episode.terminated for episode in dataset.episodes] == logged.bought.tolist()
     assert 0 < logged.bought.sum() < len(logged.bought)
     assert [episode.transition_count for episode in dataset.episodes] == np.diff(logged.begins).tolist()
@@ -73,17 +75,18 @@ def test_d3rlpy_learns_from_every_decision(exported: tuple[Path, Logged], monkey
     fqe = d3rlpy.ope.DiscreteFQE(algo=cql, config=d3rlpy.ope.FQEConfig(batch_size=32))
     fqe.fit(dataset, n_steps=20, n_steps_per_epoch=20, **kept)
     first = dataset.episodes[0].observations[:1]
-    assert np.isfinite(fqe.predict_value(first, cql.predict(first))).all() and cql.action_size == len(logged.triples)
+    assert np.isfinite(fqe.predict_value(first, cql.predict(first))).all() and cql.action_size == actions
 
 
 def test_obp_takes_the_feedback(exported: tuple[Path, Logged], monkeypatch: pytest.MonkeyPatch) -> None:
     """Its IPS of the policy that logged is the mean reward; of another it is the plain formula."""
     folder, logged = exported
     feedback = loaded("OBP", folder, monkeypatch)["bandit_feedback"]
-    assert feedback["n_rounds"] == len(logged.user) and feedback["pi_b"] is None
+    assert feedback["n_rounds"] == len(logged.user)
+    own = feedback["pi_b"]
     ope = tool("obp.ope")
     shape = (feedback["n_rounds"], feedback["n_actions"], 1)
-    own, even = spread(logged.propensity, logged.action, shape[1])[:, :, None], np.full(shape, 1 / feedback["n_actions"])
+    even = np.full(shape, 1 / feedback["n_actions"])
     grader = ope.OffPolicyEvaluation(
         bandit_feedback=feedback,
         ope_estimators=[ope.InverseProbabilityWeighting(), ope.SelfNormalizedInverseProbabilityWeighting()],
@@ -107,12 +110,13 @@ def test_scope_rl_counts_every_sale(exported: tuple[Path, Logged], monkeypatch: 
     }
     assert len(dataset["state_keys"]) == dataset["state_dim"] and len(dataset["action_meaning"]) == dataset["n_actions"]
     tool("scope_rl")
-    own = spread(dataset["pscore"], np.minimum(dataset["action"], len(logged.triples) - 1), len(logged.triples))
+    actions = dataset["n_actions"] - 1
+    own = spread(dataset["pscore"], np.minimum(dataset["action"], actions - 1), actions)
     journeys = np.add.reduceat(logged.reward_usd, logged.begins[:-1])
     for value in both_settings(dataset, over(own, dataset)).values():
         assert value == pytest.approx(journeys.mean(), rel=1e-9)
-    mixed = 0.97 * own + 0.03 / len(logged.triples)
-    ratio = 0.97 + 0.03 / len(logged.triples) / logged.propensity
+    mixed = 0.97 * own + 0.03 / actions
+    ratio = 0.97 + 0.03 / actions / logged.propensity
     weight = np.exp([np.log(ratio[a:b]).sum() for a, b in zip(logged.begins, logged.begins[1:], strict=False)])
     told = both_settings(dataset, over(mixed, dataset))
     assert told["tis", True] == pytest.approx((weight * journeys).mean(), rel=1e-9)
