@@ -1,4 +1,4 @@
-"""The loaders of docs/export.md, each in the tool that it is for; d3rlpy, OBP and SCOPE-RL come with `make oracles`.
+"""The loaders of docs/export.md, each in its own tool; d3rlpy, Minari, OBP and SCOPE-RL come with `make oracles`.
 
 Elsewhere the loaders that need numpy alone still run, and what needs a tool is skipped.
 """
@@ -45,13 +45,15 @@ def tool(name: str) -> Any:
         return pytest.importorskip(name, reason=f"{name} has an environment of its own: make oracles")
 
 
-def loaded(title: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The names that a section's code leaves behind, run in the folder with the exports."""
+def loaded(
+    title: str, folder: Path, monkeypatch: pytest.MonkeyPatch, above: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The names that a section's code leaves behind, run after those of the section above beside the exports."""
     section = PAGE.partition(f"\n### {title}\n")[2].partition("\n### ")[0]
     blocks = re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-    assert blocks and all(len(block.splitlines()) <= 12 for block in blocks)
+    assert blocks and all(len(block.splitlines()) <= 16 for block in blocks)
     monkeypatch.chdir(folder)
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = {} if above is None else above
     for block in blocks:
         exec(compile(block, f"docs/export.md: {title}", "exec"), names)
     return names
@@ -76,6 +78,23 @@ def test_d3rlpy_learns_from_every_decision(exported: tuple[Path, Logged], monkey
     fqe.fit(dataset, n_steps=20, n_steps_per_epoch=20, **kept)
     first = dataset.episodes[0].observations[:1]
     assert np.isfinite(fqe.predict_value(first, cql.predict(first))).all() and cql.action_size == actions
+
+
+def test_minari_keeps_the_chances(exported: tuple[Path, Logged], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Written and read again: an episode a user, ends, money and propensities as logged."""
+    for name in ("d3rlpy", "minari"):
+        tool(name)
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    folder, logged = exported
+    loaded("Minari", folder, monkeypatch, loaded("d3rlpy", folder, monkeypatch))
+    episodes = list(tool("minari").load_dataset("gaelp/log-v0").iterate_episodes())
+    assert [len(one.rewards) for one in episodes] == np.diff(logged.begins).tolist()
+    assert [bool(one.terminations[-1]) for one in episodes] == logged.bought.tolist()
+    assert [bool(one.truncations[-1]) for one in episodes] == (~logged.bought).tolist()
+    assert not any(one.truncations[:-1].any() or one.terminations[:-1].any() for one in episodes)
+    np.testing.assert_array_equal(np.concatenate([one.infos["pscore"][:-1] for one in episodes]), logged.propensity)
+    np.testing.assert_allclose(np.concatenate([one.rewards for one in episodes]), logged.reward_usd, rtol=1e-6)
+    np.testing.assert_array_equal(np.concatenate([one.observations[:-1] for one in episodes]), logged.observation)
 
 
 def test_obp_takes_the_feedback(exported: tuple[Path, Logged], monkeypatch: pytest.MonkeyPatch) -> None:
