@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import FEATURE_COUNT, NONE, US, Bools, Floats, Ints
-from gaelp_sim.learn.journeys import Kept
 from gaelp_sim.store import RunRecord, Store
 from gaelp_sim.units import MICROS_PER_UNIT, SECONDS_PER_DAY, SECONDS_PER_HOUR
 
@@ -18,6 +17,7 @@ _NUMBERS = (
     "propensity", "bid_micros", "charge_micros",
 )
 _ROW_BYTES = 4 * FEATURE_COUNT
+Rows = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,9 @@ def _check_run(run: RunRecord) -> None:
                          "there to learn from; run it again with --set log=all")
 
 
-def _decisions(store: Store, run: RunRecord) -> tuple[Kept, NDArray[np.float32]]:
+def _decisions(store: Store, run: RunRecord) -> tuple[Rows, NDArray[np.float32]]:
     """Columns of table `decision` in the order of time within each world, and (n, 41) observations."""
-    parts: list[Kept] = []
+    parts: list[Rows] = []
     seen: list[NDArray[np.float32]] = []
     for part in store.read_parts(run, "decision", (*_NUMBERS, "features")):
         blobs = part.pop("features")
@@ -157,6 +157,15 @@ def _pay(
     return paid
 
 
+def closed(logged: Logged) -> tuple[Ints, Bools]:
+    """(rows,): the decision of each row, in order, and whether it is a closing row, which follows a timeout's last one."""
+    times = 1 + logged.timeout
+    row = np.repeat(np.arange(len(times)), times)
+    closing = np.zeros(len(row), dtype=np.bool_)
+    closing[(np.cumsum(times) - 1)[logged.timeout]] = True
+    return row, closing
+
+
 def last_before(steps: tuple[Ints, Ints], who: Ints, when: Ints) -> Ints:
     """(k,): which step is the last one of `who` at or before `when`; NONE without one.
 
@@ -176,7 +185,7 @@ def last_before(steps: tuple[Ints, Ints], who: Ints, when: Ints) -> Ints:
     return np.where(found, at, NONE)
 
 
-def _prices(store: Store, run: RunRecord, rows: Kept) -> Ints:
+def _prices(store: Store, run: RunRecord, rows: Rows) -> Ints:
     """(n,): the price on the bid sheet of each decision's world, hour and signal; NONE where there is no such sheet."""
     names = ("world_id", "hour", "signal", "bid_micros")
     sheet = {name: np.asarray(column) for name, column in store.read(run, "bid_sheet", columns=names).items()}
