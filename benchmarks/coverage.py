@@ -2,9 +2,10 @@
 
     python -m benchmarks.coverage --logs 400 --out coverage.jsonl
 
-The scenario is `short` made to sell (`response.brand_base=3`), with budgets that don't bind, rivals that don't learn, and
-no noise that a whole world shares, but where a cell says so. The log explores at every decision; the target does what the
-rule says in all but so many of its own. Cells that the file holds already are not measured again.
+The scenario is `short` made to sell (`response.brand_base=3`), with budgets that don't bind, rivals that don't learn, no
+noise that a whole world shares, and users known perfectly, but where a cell says so. The log explores at every decision;
+the target does what the rule says in all but so many of its own. Cells that the file holds already are not measured
+again.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from gaelp_sim.scenario.loading import load_scenario
 
 BASE = (
     "us.policy.exploration=1", "us.policy.pacing=none", "us.budget.usd_day=null", "us.budget.usd_month=null",
-    "variation.market_noise_sd=0", "response.brand_base=3",
+    "variation.market_noise_sd=0", "response.brand_base=3", "identity.mode=perfect",
 )
 WITHOUT_NETWORK = tuple(name for name in ESTIMATORS if name != "fqe")
 FQE_LOGS = 100

@@ -20,7 +20,7 @@ from gaelp_sim.evaluate.run_log import read_log  # noqa: E402
 from gaelp_sim.planning.seeds import COVERAGE_SEED  # noqa: E402
 
 SETS = ("population.people=1500", "days=4", "us.policy.exploration=1", "us.policy.pacing=none", "response.brand_base=3",
-        "variation.market_noise_sd=0")
+        "variation.market_noise_sd=0", "identity.mode=perfect")
 
 
 def _asked(logs: int, **more: object) -> Asked:

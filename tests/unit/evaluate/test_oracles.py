@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gaelp_sim.evaluate import bandit, sequences
+from gaelp_sim.evaluate.steps import Steps
 from tests.unit.evaluate.oracles import (
     BANDIT_FORMULAS,
     GAMMAS,
@@ -98,3 +100,41 @@ def agree(told: dict[str, Any], found: dict[str, float]) -> None:
     assert set(told) == set(found)
     for name, value in told.items():
         assert found[name] == pytest.approx(value, rel=1e-12, abs=1e-12), name
+
+
+def _bandit_steps(given: Inputs) -> Steps:
+    """Each round a user of its own."""
+    n = len(given["action"])
+    return Steps(
+        np.arange(n + 1), np.arange(n), given["action"], given["pscore"], given["action_dist"], given["reward"],
+        np.zeros((n, 1), dtype=np.float32), np.zeros(n, dtype=np.int64),
+    )
+
+
+def test_our_estimators_are_obp_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """IPS, SNIPS, clipped IPS, DM, DR and Switch-DR, to the ninth digit."""
+    given, told = bandit_inputs(), KEPT["bandit"]["estimates"]
+    steps, model = _bandit_steps(given), given["q_hat"]
+    monkeypatch.setattr(bandit, "CLIP", LAMBDA["ipw"])
+    ours = {
+        "ipw": bandit.ips(steps), "snipw": bandit.snips(steps), f"ipw@{LAMBDA['ipw']}": bandit.clipped(steps),
+        "dm": bandit.direct(steps, model), "dr": bandit.doubly_robust(steps, model),
+    }
+    monkeypatch.setattr(bandit, "SWITCH", LAMBDA["switch-dr"])
+    ours[f"switch-dr@{LAMBDA['switch-dr']}"] = bandit.switch_dr(steps, model)
+    for name, found in ours.items():
+        assert found.value == pytest.approx(told[name], rel=1e-9), name
+
+
+def test_our_estimators_are_scope_rl_s() -> None:
+    """PDIS, self-normalised PDIS and DR of journeys, undiscounted."""
+    given = journey_inputs()
+    length, n = given["step_per_trajectory"], len(given["action"])
+    steps = Steps(
+        np.arange(0, n + 1, length), np.arange(n // length), given["action"], given["pscore"], given["action_dist"],
+        given["reward"], np.zeros((n, 1), dtype=np.float32), np.zeros(n, dtype=np.int64),
+    )
+    told = KEPT["journeys"]["estimates"]
+    assert sequences.per_decision(steps).value == pytest.approx(told["pdis@gamma=1.0"], rel=1e-9)
+    assert sequences.weighted(steps).value == pytest.approx(told["snpdis@gamma=1.0"], rel=1e-9)
+    assert sequences.doubly_robust(steps, given["q_hat"]).value == pytest.approx(told["dr@gamma=1.0"], rel=1e-9)
