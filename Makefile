@@ -8,8 +8,9 @@ INSTALL := $(BIN)/python -m pip --disable-pip-version-check --no-input install -
 DECLARED := pyproject.toml constraints.txt
 WORKERS ?= 2
 OFFLINE := .venv-offline
+ORACLES := .venv-oracles
 
-.PHONY: run install test offline lint bench crash hashes campaigns postgres clean
+.PHONY: run install test offline oracles lint bench crash hashes campaigns postgres clean
 
 run: $(VENV)/core.stamp
 	$(BIN)/gaelp run scenarios/parental_controls.yaml
@@ -27,6 +28,10 @@ test: $(VENV)/test.stamp postgres
 # d3rlpy pins another Gymnasium than the one we test with: it gets an environment of its own.
 offline: $(OFFLINE)/stamp
 	$(OFFLINE)/bin/python -m pytest -p no:cacheprovider tests/unit/learn/test_cql.py
+
+# Tools of off-policy evaluation: they load what we export, and their estimates are what ours are held against.
+oracles: $(ORACLES)/stamp
+	$(ORACLES)/bin/python -m pytest -p no:cacheprovider tests/unit/learn/test_array_tools.py tests/unit/evaluate/test_oracles.py
 
 lint: $(VENV)/lint.stamp
 	$(BIN)/ruff check .
@@ -90,6 +95,15 @@ $(OFFLINE)/stamp: pyproject.toml constraints-offline.txt
 	$(PYTHON) -m venv $(OFFLINE)
 	$(OFFLINE)/bin/python -m pip --disable-pip-version-check --no-input install -q -c constraints-offline.txt \
 		-e '.[learn,offline]' pytest
+	@touch $@
+
+# obp says that it needs a Python below 3.11, and both name old versions of what they use: neither is so.
+$(ORACLES)/stamp: pyproject.toml constraints-oracles.txt
+	$(PYTHON) -m venv $(ORACLES)
+	$(ORACLES)/bin/python -m pip --disable-pip-version-check --no-input install -q -c constraints-oracles.txt \
+		-e '.[learn,logs,offline]' pytest pandas matplotlib seaborn pytorch-revgrad minari
+	$(ORACLES)/bin/python -m pip --disable-pip-version-check --no-input install -q -c constraints-oracles.txt \
+		--no-deps --ignore-requires-python obp scope-rl
 	@touch $@
 
 $(VENV)/lint.stamp: $(DECLARED) | $(BIN)/pip

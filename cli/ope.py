@@ -15,7 +15,11 @@ from gaelp_sim.cli.run import COMPILING
 from gaelp_sim.errors import UsageError
 
 COLUMNS = ("policy", "estimator", "family", "value", "low", "high", "gain", "gain_low", "gain_high", "ess", "refused")
-COVERAGE = ("cell", "estimator", "refused", "truth", "bias", "rmse", "coverage", "coverage_se", "boot_coverage", "width")
+GRADED = (
+    "estimator", "family", "refused_share", "truth", "bias", "rmse", "coverage", "coverage_low", "coverage_high", "width",
+    "reason",
+)
+CELLS = ("cell", "estimator", "refused", "truth", "bias", "rmse", "coverage", "coverage_se", "boot_coverage", "width")
 RANKING = ("policy", "gain", "low", "high", "best_share")
 
 
@@ -36,18 +40,20 @@ RANKING = ("policy", "gain", "low", "high", "best_share")
 )
 @click.option(
     "--coverage", is_flag=True,
-    help="Grade the estimators instead: on many small simulated logs whose truth is known. No run is read.",
+    help="Grade estimators instead: many logs of the run's scenario, held against what rule or silent truly earns; without a "
+         "--policy, cell by cell of a grid over logs that no run is needed for.",
 )
 @click.option(
-    "--logs", type=click.IntRange(2, 10_000), metavar="N", help="Of --coverage: logs in each cell.  [default: 200]"
+    "--logs", type=click.IntRange(10, 100_000), default=400, show_default=True, metavar="N",
+    help="Logs of --coverage, in each cell of the grid.",
 )
 @click.option(
     "--cell", "cells", multiple=True, metavar="TEXT",
-    help="Of --coverage: only cells with this in their name; may be repeated.  [default: all]",
+    help="Of the grid only cells with this in their name; may be repeated.  [default: all]",
 )
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-    help="Of --coverage: where answers are kept; what is there already is not made again.  [default: coverage.jsonl]",
+    help="Where the grid's answers are kept; what is there already is not made again.  [default: coverage.jsonl]",
 )
 @click.pass_obj
 def ope(settings: Settings, /, run: str, policies: tuple[str, ...], **asked: Any) -> None:
@@ -58,7 +64,7 @@ def ope(settings: Settings, /, run: str, policies: tuple[str, ...], **asked: Any
     to later ones. An estimator that may not answer says why, and its figures are not to be used. Several policies are
     ranked with intervals that hold for all at once. What would truly have happened, gaelp replay tells for simulated runs.
 
-    With --coverage it grades the estimators themselves, cell by cell of a grid over the log's days, its people, how far the
+    With --coverage alone it grades the estimators, cell by cell of a grid over the log's days, its people, how far the
     policy is from the logged one, and what is seen of people: bias, error, how often 95 % intervals hold the truth, their
     width, and the share of logs refused. All but fqe, which --estimator fqe asks (minutes a cell).
 
@@ -66,12 +72,15 @@ def ope(settings: Settings, /, run: str, policies: tuple[str, ...], **asked: Any
     Example:
       gaelp ope @last --policy rule --set us.policy.bid_multiplier=1.4
     """
-    graded = {name: asked.pop(name) for name in ("logs", "cells", "out")}
-    _check_together(asked.pop("coverage"), policies, asked, graded)
+    _check_together(policies, asked)
     library.when_compiling(lambda: say(settings, COMPILING))
-    if not policies:
-        rows = schooling.covered(asked["estimators"], graded, lambda step: say(settings, step))
-        print_records(rows, settings, columns=COVERAGE)
+    if asked["coverage"] and not policies:
+        rows = schooling.covered_by_cell(asked["estimators"], asked, lambda step: say(settings, step))
+        print_records(rows, settings, columns=CELLS)
+        return
+    if asked["coverage"]:
+        rows = schooling.covered(settings.db_url, run, policies, asked, lambda step: say(settings, step))
+        print_records(rows, settings, columns=GRADED)
         return
     told = schooling.judged(settings.db_url, run, policies, asked, lambda step: say(settings, step))
     if settings.as_json:
@@ -85,15 +94,15 @@ def ope(settings: Settings, /, run: str, policies: tuple[str, ...], **asked: Any
         say(settings, line)
 
 
-def _check_together(coverage: bool, policies: tuple[str, ...], asked: dict[str, Any], graded: dict[str, Any]) -> None:
+def _check_together(policies: tuple[str, ...], asked: dict[str, Any]) -> None:
     """Raise UsageError for options that do not go together."""
-    if not coverage:
-        alone = next((name for name, value in graded.items() if value), "").replace("cells", "cell")
-        if alone:
-            raise UsageError(f"--{alone}: only --coverage asks for it; add --coverage, or leave it out")
-        if not policies:
-            raise UsageError("--policy: none is given; name one to judge, such as rule, or ask for --coverage")
-        return
-    wrong = "--policy" if policies else "--set" if asked["sets"] else "--settled-days" if asked["settled_days"] else ""
+    grid = asked["coverage"] and not policies
+    if not policies and not grid:
+        raise UsageError("--policy: none is given; name one to judge, such as rule, or ask for --coverage")
+    mine, others = (("sets", "--set"), ("settled_days", "--settled-days")), (("cells", "--cell"), ("out", "--out"))
+    wrong = next((option for name, option in (mine if grid else others) if asked[name]), "")
+    if wrong and grid:
+        raise UsageError(f"{wrong}: the grid of --coverage has logs and policies of its own; leave it out, or name a --policy")
     if wrong:
-        raise UsageError(f"{wrong}: --coverage grades estimators on policies of its own; leave it out, or drop --coverage")
+        raise UsageError(f"{wrong}: only the grid of --coverage asks for it, which judges policies of its own; leave it out, "
+                         "or leave out --policy")

@@ -158,13 +158,35 @@ def judged(
 
 
 def covered(
+    db_url: str, run_ref: str, policies: Sequence[str], asked: dict[str, Any], on_step: Callable[[str], None]
+) -> list[Record]:
+    """How estimators do on many logs of a run's scenario."""
+    _needs_torch()
+    from gaelp_sim.evaluate.coverage import Asked, coverage
+    from gaelp_sim.store import Store
+    from gaelp_sim.world.replay import replayable
+    from gaelp_sim.world.stored_scenario import stored_scenario
+
+    if len(policies) != 1:
+        raise UsageError("--coverage grades estimators on one policy; name one --policy")
+    with Store.open(db_url, must_exist=True) as store:
+        run = replayable(store, run_ref)
+    if run.policy != "rule":
+        raise UsageError(f"--coverage: run {run.run_id} was bid by {run.policy}; logs are drawn under the rule: grade on "
+                         "a run of it")
+    scenarios = stored_scenario(run), stored_scenario(run, asked["sets"])
+    wanted = Asked(*scenarios, policies[0], asked["logs"], tuple(asked["estimators"]))
+    return [one.as_json() for one in coverage(wanted, on_step)]
+
+
+def covered_by_cell(
     estimators: Sequence[str], graded: dict[str, Any], on_step: Callable[[str], None]
 ) -> list[Record]:
-    """How estimators do on many small logs whose truth is known; graded: logs, cells and out, None for their defaults."""
+    """How estimators do in the cells of a grid; graded: logs, cells and out, None for the usual file."""
     _needs_torch()
-    from gaelp_sim.evaluate.coverage_grid import FILE, LOGS, Asked, coverage
+    from gaelp_sim.evaluate.coverage_grid import FILE, Asked, coverage
 
-    wanted = Asked(graded["logs"] or LOGS, tuple(estimators), tuple(graded["cells"]))
+    wanted = Asked(graded["logs"], tuple(estimators), tuple(graded["cells"]))
     return [row.as_json() for row in coverage(wanted, graded["out"] or Path(FILE), on_step)]
 
 

@@ -169,16 +169,29 @@ class Exporting:
     folder: Path
     views: Sequence[str]
     force: bool
+    reward: str = ""
 
 
 def exported(db_url: str, run_ref: str, asked: Exporting, on_file: Callable[[str, int], None]) -> list[Record]:
     """Write a run as files; each with its rows and hash."""
     from gaelp_sim.analyse.export import Request, export
+    from gaelp_sim.errors import UsageError
+    from gaelp_sim.learn.array_export import ArrayRequest, export_arrays
+    from gaelp_sim.learn.array_forms import FORMS
     from gaelp_sim.store import Store
 
+    arrays = asked.to in FORMS
+    if arrays and asked.views:
+        raise UsageError(f"--view goes with csv, ndjson, parquet; {asked.to} has arrays of its own")
+    if asked.reward and not arrays:
+        raise UsageError(f"--reward goes with {', '.join(FORMS)}; {asked.to} has no rewards")
     with Store.open(db_url, must_exist=True) as store:
-        request = Request(asked.to, asked.folder, tuple(asked.views), asked.force)
-        manifest = export(store, store.find_run(run_ref), request, on_file)
+        run = store.find_run(run_ref)
+        if arrays:
+            request = ArrayRequest(asked.to, asked.folder, asked.reward or "profit", asked.force)
+            manifest = export_arrays(store, run, request, on_file)
+        else:
+            manifest = export(store, run, Request(asked.to, asked.folder, tuple(asked.views), asked.force), on_file)
     files: list[Record] = manifest["files"]
     return files
 

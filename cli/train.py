@@ -63,6 +63,10 @@ FACTOR = click.FloatRange(0.1, 100)
     "--crisis-value", type=FACTOR, default=1.0, show_default=True, metavar="X",
     help="Let their decisions count so much more, on purpose.",
 )
+@click.option(
+    "--randomise", type=click.FloatRange(1.0, 3.0), default=1.0, show_default=True, metavar="X",
+    help="Let each epoch's click rates, prices, sales and decay be off by factors up to this.",
+)
 @click.option("--curriculum", is_flag=True, help="Begin with easy rivals, go on as levels are passed.")
 @click.option(
     "--rehearsals", type=click.IntRange(0, 1_000), default=0, show_default=True, metavar="N",

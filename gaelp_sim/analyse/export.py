@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from gaelp_sim.units import MICROS_PER_UNIT
 
 BLOCK_ROWS = 50_000
 VIEW_FORMS = ("csv", "ndjson", "parquet")
+MANIFEST = "manifest.json"
 OTHER_FORMS = ("auctionnet", "paths", "mmm")
 Block = list[tuple[Any, ...]]
 OnFile = Callable[[str, int], None]
@@ -61,18 +63,25 @@ def export(store: Store, run: RunRecord, request: Request, on_file: OnFile) -> d
     """
     if run.status != "FINISHED":
         raise UsageError(f"run {run.run_id} is {run.status}; only a finished run can be exported: resume it first")
-    target = request.folder
-    if target.exists() and not request.force:
+    with appearing(request.folder, request.force) as aside:
+        return _written(run, request, (_parts(store, run, request), _writer(request.to), aside), on_file)
+
+
+@contextmanager
+def appearing(target: Path, force: bool) -> Iterator[Path]:
+    """A folder to fill beside `target`, which takes its name when all is written; or nothing is left of it.
+
+    force: an existing folder gives way. Raises UsageError for one that may not, StoreIOError where the disk refuses.
+    """
+    if target.exists() and not force:
         raise UsageError(f"{target}: it exists already; name another folder, or let it give way with --force")
-    parts = _parts(store, run, request)
-    writer = _writer(request.to)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     except OSError as error:
         raise StoreIOError(f"{target}: {error.strerror or error}; next: name a folder that can be written") from error
     try:
-        manifest = _written(run, request, (parts, writer, aside), on_file)
+        yield aside
         aside.chmod(0o755)  # made for nobody else to read while it was unfinished
         if target.exists():
             shutil.rmtree(target)
@@ -81,7 +90,6 @@ def export(store: Store, run: RunRecord, request: Request, on_file: OnFile) -> d
         raise StoreIOError(f"{target}: {error.strerror or error}; next: check the disk") from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return manifest
 
 
 def _parts(store: Store, run: RunRecord, request: Request) -> list[_Part]:
@@ -129,16 +137,24 @@ def _written(
     for part in parts:
         path = folder / f"{part.name}.{ending}"
         rows = write(path, list(part.columns), part.blocks)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        files.append({"file": path.name, "rows": rows, "sha256": digest, "columns": dict(part.columns)})
+        files.append({"file": path.name, "rows": rows, "sha256": sha256_of(path), "columns": dict(part.columns)})
         on_file(path.name, rows)
+    return write_manifest(folder, run, {"to": request.to, "files": files})
+
+
+def sha256_of(path: Path) -> str:
+    """Digest of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_manifest(folder: Path, run: RunRecord, told: dict[str, Any]) -> dict[str, Any]:
+    """Write manifest.json: the run, then what is told; returns it."""
     manifest = {
         "run_id": run.run_id, "scenario": run.scenario_name, "scenario_hash": run.scenario_hash, "seed": run.seed,
-        "policy": run.policy, "currency": run.currency, "engine_version": run.engine_version, "to": request.to,
-        "files": files,
+        "policy": run.policy, "currency": run.currency, "engine_version": run.engine_version, **told,
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return manifest
 
 

@@ -12,7 +12,10 @@ from gaelp_sim.scenario.schema import Scenario
 ALL, TOLD = "all", "told"
 """Whether estimators also see what people truly are, or what an advertiser is told"""
 SCENARIO = "short"
-_ALWAYS = ("worlds=1", "cells=1", "log=all", "us.policy.exploration=0.7")
+_ALWAYS = (
+    "worlds=1", "cells=1", "log=all", "us.policy.exploration=1", "us.policy.pacing=none", "response.brand_base=3",
+)
+"""Logs draw every action evenly, and most people who buy buy from us: with rarer sales small logs are refused"""
 _APART = ("identity.mode=perfect", "variation.market_noise_sd=0", "rivals_learn=false", "us.budget.usd_day=null")
 """Users share no luck, no money and no learning rival: what estimators take for granted"""
 
@@ -44,20 +47,19 @@ class Target:
     sets: tuple[str, ...]
 
 
-TARGETS = (
-    Target("near", ("us.policy.exploration=0.5",)),
-    Target("middle", ("us.policy.exploration=0.9", "us.policy.bid_multiplier=1.45")),
-    Target("far", ("us.policy.exploration=0.3", "us.policy.bid_multiplier=1.45")),
+TARGETS = tuple(
+    Target(name, (f"us.policy.exploration={share}",)) for name, share in (("near", 0.9), ("middle", 0.7), ("far", 0.4))
 )
+"""The rule, which explores in so many of its decisions where the log does in all"""
 PEOPLE = (1_000, 4_000)
 """Of a log; the smaller logs are people of the larger ones"""
-DAYS = (5, 20)
+DAYS = (4, 12)
 KINDS = (
     *(Kind("slack", days) for days in DAYS),
     *(Kind("late", days, ("conversion.report_delay_max_hours=96",), late=True) for days in DAYS),
-    Kind("budget", 20, usd_day_per_person=0.012),
-    Kind("rivals", 20, ("rivals_learn=true",)),
-    Kind("devices", 20, ("identity.mode=devices",)),
+    Kind("budget", 12, usd_day_per_person=0.012),
+    Kind("rivals", 12, ("rivals_learn=true",)),
+    Kind("devices", 12, ("identity.mode=devices",)),
 )
 """slack: what estimators take for granted holds; the last three couple users by money, by rivals who learn, and by people
 who are several users"""
@@ -74,7 +76,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Such as slack-5d-near-1000-told."""
+        """Such as slack-4d-near-1000-told."""
         return f"{self.kind.name}-{self.kind.days}d-{self.target.name}-{self.people}-{self.seen}"
 
 

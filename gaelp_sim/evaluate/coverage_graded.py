@@ -13,7 +13,10 @@ from gaelp_sim.evaluate.coverage_cells import Cell
 from gaelp_sim.evaluate.judged import ESTIMATORS, Estimate
 from gaelp_sim.events import Floats
 
-REASONS = (("propensities", "propensities"), ("history", "history"), ("the weights", "weights"), ("one weight", "weights"))
+REASONS = (
+    ("propensities", "propensities"), ("history", "history"), ("the weights", "weights"), ("one weight", "weights"),
+    ("at these weights", "sales"), ("weights beyond", "cut"),
+)
 """Why an estimator refuses: how its reason begins, and the word for it; anything else is overlap"""
 
 

@@ -1,4 +1,4 @@
-"""`gaelp ope --coverage`: estimators graded on many small logs whose truth is known, kept line by line so that a campaign
+"""The grid of `gaelp ope --coverage`: estimators graded on many small logs whose truth is known, kept line by line so that a campaign
 can go on where it stopped."""
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from gaelp_sim.evaluate.coverage_logs import WorldRows, earned, steps_of, worlds
 from gaelp_sim.evaluate.judged import Estimator, Judge, checks_of, estimated, named
 from gaelp_sim.evaluate.targets import RULE, chances
 from gaelp_sim.events import Floats
-from gaelp_sim.planning.seeds import COVERAGE_LOGS_SEED, COVERAGE_TRUTH_SEED
+from gaelp_sim.planning.seeds import GRID_LOGS_SEED, GRID_TRUTH_SEED
 
 PEOPLE_AT_ONCE = 100_000
 """As many worlds are lived through side by side as have so many people"""
 FORMAT = 1
-FILE, LOGS = "coverage.jsonl", 200
+FILE, LOGS = "coverage.jsonl", 400
 """Where answers are kept, and logs in each cell, where nothing else is asked"""
 SLOW = ("fqe",)
 """Asked only by name: each of its answers trains a network"""
@@ -57,7 +57,7 @@ def coverage(asked: Asked, out: Path, on_step: OnStep) -> list[Graded]:
         _find_truths(kept, asked.grid, here, on_step)
         for worlds in _batches(asked, kept, here, ways):
             on_step(f"{kind.name}, {kind.days} days: logs {worlds.start + 1} to {worlds.stop} of {asked.logs}")
-            for rows in worlds_lived(kind.scenario(max(asked.grid.people)), COVERAGE_LOGS_SEED, worlds):
+            for rows in worlds_lived(kind.scenario(max(asked.grid.people)), GRID_LOGS_SEED, worlds):
                 _judge_world(kept, rows, here, ways)
     return [
         graded(cell, name, [kept.said[cell.name, log][name] for log in range(asked.logs)], kept.truths[_truth_name(cell)])
@@ -113,7 +113,7 @@ def _worth(grid: Grid, kind: Kind, target: Target | None) -> list[tuple[float, i
     step, found = max(1, PEOPLE_AT_ONCE // people), []
     for first in range(0, grid.truth_worlds, step):
         worlds = range(first, min(first + step, grid.truth_worlds))
-        found += [earned(rows, people) for rows in worlds_lived(kind.scenario(people, target), COVERAGE_TRUTH_SEED, worlds)]
+        found += [earned(rows, people) for rows in worlds_lived(kind.scenario(people, target), GRID_TRUTH_SEED, worlds)]
     return found
 
 
@@ -171,7 +171,7 @@ class Kept:
 
 def print_of(grid: Grid) -> str:
     """A print of all that decides which worlds are lived through."""
-    texts = [f"{COVERAGE_LOGS_SEED} {COVERAGE_TRUTH_SEED} {grid.people} {grid.truth_worlds}"]
+    texts = [f"{GRID_LOGS_SEED} {GRID_TRUTH_SEED} {grid.people} {grid.truth_worlds}"]
     texts += [
         kind.scenario(max(grid.people), target).model_dump_json() for kind in grid.kinds for target in (None, *grid.targets)
     ]

@@ -17,10 +17,10 @@ from typing import Literal
 import numpy as np
 
 from gaelp_sim.evaluate.candidates import BASELINES, Candidate, Dials, Offered, of_policy
-from gaelp_sim.evaluate.shifted import shifted
 from gaelp_sim.planning.compared import BASELINE, GRADED, ORACLE, REFERENCE, Compared, Yardsticks, compared
 from gaelp_sim.planning.played import Played, played
 from gaelp_sim.planning.seeds import HOLDOUT_SEED, TUNING_SEED
+from gaelp_sim.planning.shifted import shifted
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.world.policies import SILENT, policy_named
 

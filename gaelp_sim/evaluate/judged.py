@@ -19,8 +19,12 @@ from gaelp_sim.evaluate.steps import Found, Steps
 from gaelp_sim.events import Floats, Ints
 
 DECISION, JOURNEY = "decision", "journey"
-ESS_LEAST, ESS_SHARE_LEAST = 100.0, 0.02
+ESS_LEAST, ESS_SHARE_LEAST = 200.0, 0.02
 """Effective sample size that an answer needs, also as a share of the decisions (or users) that it has"""
+PAID_LEAST = 60.0
+"""Decisions (users) that earned something, thinned as much as the weights thin the sample"""
+CUT_MOST = 0.01
+"""Share of what the target does that an estimator may leave to a bound or a model"""
 SHARE_MOST = 0.1
 """Greatest part of all weight that one decision, or one journey, may have"""
 RESAMPLES = 400
@@ -80,15 +84,17 @@ class Estimator:
     told: Callable[[Judge], Found]
     needs_markov: bool = False
     """Right only where features tell all that matters"""
+    cut: float = float("inf")
+    """Weights beyond this it does not trust"""
 
 
 ESTIMATORS = {
     "ips": Estimator(DECISION, lambda judge: bandit.ips(judge.steps)),
     "snips": Estimator(DECISION, lambda judge: bandit.snips(judge.steps)),
-    "clipped_ips": Estimator(DECISION, lambda judge: bandit.clipped(judge.steps)),
+    "clipped_ips": Estimator(DECISION, lambda judge: bandit.clipped(judge.steps), cut=bandit.CLIP),
     "dm": Estimator(DECISION, lambda judge: bandit.direct(judge.steps, judge.model), needs_markov=True),
     "dr": Estimator(DECISION, lambda judge: bandit.doubly_robust(judge.steps, judge.model)),
-    "switch_dr": Estimator(DECISION, lambda judge: bandit.switch_dr(judge.steps, judge.model)),
+    "switch_dr": Estimator(DECISION, lambda judge: bandit.switch_dr(judge.steps, judge.model), cut=bandit.SWITCH),
     "pdis": Estimator(JOURNEY, lambda judge: sequences.per_decision(judge.steps)),
     "wpdis": Estimator(JOURNEY, lambda judge: sequences.weighted(judge.steps)),
     "journey_dr": Estimator(JOURNEY, lambda judge: sequences.doubly_robust(judge.steps, judge.worth)),
@@ -160,7 +166,8 @@ def _one(judge: Judge, names: tuple[str, str], estimator: Estimator, checks: Che
     ess = total**2 / max(float((found.weights**2).sum()), 1e-300)
     largest = float(found.weights.max(initial=0.0))
     if not reason:
-        reason = _thin(ess, len(found.weights), largest / max(total, 1e-300))
+        reason = _thin(ess, len(found.weights), largest / max(total, 1e-300)) or _few(steps, ess, len(found.weights))
+        reason = reason or _left_out(steps, estimator.cut)
     gain = found.influence - (logged - logged.mean())
     value, se = found.value, _standard_error(judge, found.influence)
     moved = judge.drawn @ _by_cluster(judge, found.influence) / steps.users
@@ -182,6 +189,25 @@ def _thin(ess: float, count: int, share: float) -> str:
         return f"the weights are worth {ess:,.0f} observations, not {needed:,.0f}: the target is too far from the log"
     if share > SHARE_MOST:
         return f"one weight is {share:.0%} of all: the answer would hang on it"
+    return ""
+
+
+def _few(steps: Steps, ess: float, count: int) -> str:
+    """Whether sales are too rare for the weights. What the log happened to weigh must not decide: a log that has met none
+    of the great weights yet would look sound, and answer too low.
+    """
+    paid = int((steps.reward > 0).sum()) if count == len(steps) else int((steps.by_user(steps.reward) > 0).sum())
+    worth = paid * min(ess / max(count, 1), 1.0)
+    if worth < PAID_LEAST:
+        return f"at these weights {paid:,} sales are worth {worth:.0f}, not {PAID_LEAST:.0f}: intervals would be too short"
+    return ""
+
+
+def _left_out(steps: Steps, cut: float) -> str:
+    # Weights average to the target's chance of what they stand for, so those beyond the bound tell how much lies there.
+    beyond = float(np.where(steps.weight > cut, steps.weight, 0.0).mean()) if len(steps) else 0.0
+    if beyond > CUT_MOST:
+        return f"weights beyond {cut:g} stand for {beyond:.0%} of what the target does"
     return ""
 
 

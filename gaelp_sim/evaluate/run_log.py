@@ -111,12 +111,12 @@ class RunLog:
         return cluster if cluster.max() + 1 >= WORLDS_MIN else np.arange(len(world))
 
 
-def read_log(store: Store, run: RunRecord, settled_days: float = 0.0) -> RunLog:
+def read_log(store: Store, run: RunRecord, settled_days: float = 0.0, *, reported_only: bool = True) -> RunLog:
     """A finished run's log; settled_days: only users first met at least so long before its end.
 
     Raises UsageError as `learn.logged.read_logged` does, for two identical decisions, and where nobody is left.
     """
-    logged = read_logged(store, run, reported_only=True)
+    logged = read_logged(store, run, reported_only=reported_only)
     check_once(logged)
     end_s = run.start_s + run.end_hour * SECONDS_PER_HOUR
     if settled_days > 0:

@@ -39,6 +39,8 @@ class Plan:
     """How much more a crisis parent's decision counts, on purpose"""
     curriculum: bool = False
     """Begin with easy rivals"""
+    randomise: float = 1.0
+    """Domain randomisation: each epoch's click rates, prices, sales and decay are off by factors drawn up to this"""
     rehearsals: int = 0
     """Batches of past journeys an epoch that the auxiliary head rehearses"""
     retraces: int = 0

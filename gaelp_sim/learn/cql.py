@@ -18,11 +18,11 @@ import numpy as np
 import torch
 
 from gaelp_sim.errors import UsageError
-from gaelp_sim.events import Bools, Ints
+from gaelp_sim.events import Ints
 from gaelp_sim.learn.checkpoints import Manifest, save_checkpoint
 from gaelp_sim.learn.cloning import OnPass, fresh, note, numbers
 from gaelp_sim.learn.keeping import BEST, LAST
-from gaelp_sim.learn.logged import Logged
+from gaelp_sim.learn.logged import Logged, closed
 from gaelp_sim.learn.nearest import HOW, nearest_actions
 from gaelp_sim.learn.network import Shape
 from gaelp_sim.learn.q_network import QNet, seen
@@ -69,15 +69,6 @@ def dataset_of(logged: Logged, action: Ints, actions: int, unit_usd: float) -> A
         terminals=logged.terminal[row].astype(np.float32), timeouts=closing.astype(np.float32),
         action_space=d3rlpy.ActionSpace.DISCRETE, action_size=actions,
     )
-
-
-def closed(logged: Logged) -> tuple[Ints, Bools]:
-    """(rows,): the decision of each row, in order, and whether it is a closing row, which follows a timeout's last one."""
-    times = 1 + logged.timeout
-    row = np.repeat(np.arange(len(times)), times)
-    closing = np.zeros(len(row), dtype=np.bool_)
-    closing[(np.cumsum(times) - 1)[logged.timeout]] = True
-    return row, closing
 
 
 def learn_conservatively(

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import FEATURE_COUNT, NONE, US, Bools, Floats, Ints
-from gaelp_sim.learn.journeys import Kept
 from gaelp_sim.store import RunRecord, Store
 from gaelp_sim.units import MICROS_PER_UNIT, SECONDS_PER_DAY, SECONDS_PER_HOUR
 
@@ -21,6 +20,7 @@ _NUMBERS = (
 _SALES = ("world_id", "person_id", "decided_s", "reported_s", "advertiser", "value_micros")
 _SHEET = ("world_id", "hour", "signal", "bid_micros")
 _ROW_BYTES = 4 * FEATURE_COUNT
+Rows = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -91,13 +91,13 @@ def read_logged(store: Store, run: RunRecord, *, reported_only: bool = False) ->
 class LogRows(NamedTuple):
     """Rows of a log as its tables have them."""
 
-    decisions: Kept
+    decisions: Rows
     """`decision`, each person's by time"""
     observation: NDArray[np.float32]
     """(decisions, 41 or more)"""
-    sales: Kept
+    sales: Rows
     """`conversion`"""
-    sheet: Kept
+    sheet: Rows
     """`bid_sheet`"""
     start_s: int
 
@@ -133,9 +133,9 @@ def _check_run(run: RunRecord) -> None:
                          "there to learn from; run it again with --set log=all")
 
 
-def _decisions(store: Store, run: RunRecord) -> tuple[Kept, NDArray[np.float32]]:
+def _decisions(store: Store, run: RunRecord) -> tuple[Rows, NDArray[np.float32]]:
     """Columns of table `decision` in the order of time within each world, and (n, 41) observations."""
-    parts: list[Kept] = []
+    parts: list[Rows] = []
     seen: list[NDArray[np.float32]] = []
     for part in store.read_parts(run, "decision", (*_NUMBERS, "features")):
         blobs = part.pop("features")
@@ -164,7 +164,7 @@ def _observations(run: RunRecord, blobs: list[bytes]) -> NDArray[np.float32]:
     return seen
 
 
-def _pay(sold: Kept, at: tuple[Ints, Ints], reward_usd: Floats, heard_by_s: int | None) -> Ints:
+def _pay(sold: Rows, at: tuple[Ints, Ints], reward_usd: Floats, heard_by_s: int | None) -> Ints:
     """Add our sales' values to the rewards; rows that were paid. at: person and second of each decision."""
     heard = np.ones(len(sold["advertiser"]), dtype=np.bool_) if heard_by_s is None else sold["reported_s"] <= heard_by_s
     ours = np.flatnonzero((sold["advertiser"] == US) & heard)
@@ -175,6 +175,15 @@ def _pay(sold: Kept, at: tuple[Ints, Ints], reward_usd: Floats, heard_by_s: int 
     paid = order[row[known]]
     np.add.at(reward_usd, paid, sold["value_micros"][ours][known] / MICROS_PER_UNIT)
     return paid
+
+
+def closed(logged: Logged) -> tuple[Ints, Bools]:
+    """(rows,): the decision of each row, in order, and whether it is a closing row, which follows a timeout's last one."""
+    times = 1 + logged.timeout
+    row = np.repeat(np.arange(len(times)), times)
+    closing = np.zeros(len(row), dtype=np.bool_)
+    closing[(np.cumsum(times) - 1)[logged.timeout]] = True
+    return row, closing
 
 
 def last_before(steps: tuple[Ints, Ints], who: Ints, when: Ints) -> Ints:

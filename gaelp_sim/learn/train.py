@@ -28,6 +28,7 @@ from gaelp_sim.learn.update import Learner
 from gaelp_sim.learn.vtrace import Clips
 from gaelp_sim.market.actions import Actions
 from gaelp_sim.planning.seeds import training_seed, validation_seed
+from gaelp_sim.planning.shifted import drawn_factors, shifted
 from gaelp_sim.scenario.schema import Scenario
 
 VALUE_USD = 20.0
@@ -79,11 +80,21 @@ class Training:
     def room(self) -> Classroom:
         """Where it learns at its level."""
         if self.level not in self.rooms:
-            level = self.scenario if not self.plan.curriculum else self.scenario.model_copy(
-                update={"difficulty": DIFFICULTIES[self.level]}
-            )
-            self.rooms[self.level] = Classroom.of(level, self.plan.people, self.plan.worlds)
+            self.rooms[self.level] = Classroom.of(self._at_level(), self.plan.people, self.plan.worlds)
         return self.rooms[self.level]
+
+    def _at_level(self) -> Scenario:
+        if not self.plan.curriculum:
+            return self.scenario
+        return self.scenario.model_copy(update={"difficulty": DIFFICULTIES[self.level]})
+
+    def _room_of(self, epoch: int) -> Classroom:
+        """Where an epoch learns: the level's room, or one whose worlds are off by the epoch's own factors."""
+        plan = self.plan
+        if plan.randomise == 1.0:
+            return self.room
+        other = shifted(self._at_level(), drawn_factors(plan.seed, epoch, plan.randomise))
+        return Classroom.of(other, plan.people, plan.worlds)
 
     def run(self, on_epoch: OnEpoch) -> None:
         """Train until the epochs, the time or the patience are over."""
@@ -106,7 +117,7 @@ class Training:
         progress = number / max(plan.epochs - 1, 1)
         for group in self.learner.optimiser.param_groups:
             group["lr"] = plan.lesson.learning_rate * (1.0 - 0.95 * progress)
-        lived = live(self.room, self.learner.net.eval(), training_seed(plan.seed, number), floor=FLOOR)
+        lived = live(self._room_of(number), self.learner.net.eval(), training_seed(plan.seed, number), floor=FLOOR)
         journeys = self._sampled(lived, number)
         self.learner.net.train()
         lesson = plan.lesson_of(number)

@@ -10,8 +10,10 @@ EPOCHS_MAX, TRAININGS_MAX = 100_000, 10_000
 HOLDOUT_SEED = 93_407
 TUNING_SEED, TUNING_SEEDS = 55_001, 8
 """Baselines' values are learned and their dials tuned in worlds of these."""
-COVERAGE_LOGS_SEED, COVERAGE_TRUTH_SEED = 71_003, 71_004
-"""Logs on which estimators are graded, and worlds that tell what would truly have happened."""
+COVERAGE_SEED = 77_003
+"""Logs by which estimators are graded, and the truth that they are held against, come from worlds of these on."""
+GRID_LOGS_SEED, GRID_TRUTH_SEED = 71_003, 71_004
+"""The same for the grid of cells, whose truth comes from worlds that no log was made of."""
 _TRAINING, _VALIDATION = 1_000_000, 2_000_000_000
 
 

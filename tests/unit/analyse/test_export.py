@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gaelp_sim.analyse import export as exporting
@@ -133,6 +134,43 @@ def test_the_bid_log(stored: tuple[Store, RunRecord], tmp_path: Path) -> None:
         days[str(world), day] = days.get((str(world), day), 0.0) + float(row["cost"])
         assert (int(row["adSlot"]) > 0) == (row["xi"] == "1")
     assert 0 < sum(int(row["conversionAction"]) for row in rows) <= won
+
+
+def test_arrow_reads_the_bid_log(stored: tuple[Store, RunRecord], tmp_path: Path) -> None:
+    """18 columns under AuctionNet's names, all numbers; a least winning cost is at most what a winner bid."""
+    from pyarrow import csv as arrow
+
+    _export(stored, Request("auctionnet", tmp_path / "bids"))
+    table = arrow.read_csv(tmp_path / "bids" / "auctionnet.csv")
+    assert table.column_names[:18] == [
+        "deliveryPeriodIndex", "advertiserNumber", "advertiserCategoryIndex", "budget", "CPAConstraint", "timeStepIndex",
+        "remainingBudget", "pvIndex", "pValue", "pValueSigma", "bid", "xi", "adSlot", "cost", "isExposed",
+        "conversionAction", "leastWinningCost", "isEnd",
+    ]
+    assert {str(field.type) for field in table.schema} <= {"int64", "double"} and not any(
+        column.null_count for column in table.columns)
+    rows = {name: table[name].to_numpy() for name in table.column_names}
+    won, told = rows["xi"] == 1, rows["leastWinningCost"] > 0
+    assert (rows["leastWinningCost"][won] <= rows["bid"][won]).all() and (won & told).sum() > 100
+    assert not told[~won].any()  # no channel of this run tells it
+    assert (rows["cost"][~won] == 0).all() and (rows["isExposed"] == rows["xi"]).all()
+    fresh = np.flatnonzero(np.diff(rows["deliveryPeriodIndex"], prepend=-1))
+    place = np.arange(len(won)) - np.repeat(fresh, np.diff(np.append(fresh, len(won))))
+    assert (rows["pvIndex"] == place).all() and set(rows["timeStepIndex"]) == set(range(24))
+    end = rows["deliveryPeriodIndex"] * 24 + rows["timeStepIndex"] == 10 * 24 - 1
+    assert (rows["isEnd"] == end).all() and ((0 < rows["propensity"]) & (rows["propensity"] <= 1)).all()
+
+
+def test_the_least_winning_cost_where_it_is_told(tmp_path: Path) -> None:
+    """More than each losing bid, where a mechanism tells it."""
+    summary = run(RunRequest(load_scenario("first_price_display"), f"sqlite:///{tmp_path / 'a.db'}"))
+    with Store.open(f"sqlite:///{tmp_path / 'a.db'}") as store:
+        record = store.find_run(summary.run_id)
+        _export((store, record), Request("auctionnet", tmp_path / "bids"))
+    rows = _csv(tmp_path / "bids" / "auctionnet.csv")
+    told = [(float(row["leastWinningCost"]), float(row["bid"])) for row in rows
+            if row["xi"] == "0" and float(row["leastWinningCost"]) > 0]
+    assert len(told) > 100 and sum(least > bid for least, bid in told) == len(told)
 
 
 def test_nothing_is_half_written(stored: tuple[Store, RunRecord], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

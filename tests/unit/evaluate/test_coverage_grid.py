@@ -23,7 +23,7 @@ from gaelp_sim.evaluate.coverage_logs import STAGES, earned, steps_of, worlds_li
 from gaelp_sim.evaluate.run_log import read_log  # noqa: E402
 from gaelp_sim.evaluate.targets import chances  # noqa: E402
 from gaelp_sim.events import FEATURE_COUNT  # noqa: E402
-from gaelp_sim.planning.seeds import COVERAGE_LOGS_SEED, COVERAGE_TRUTH_SEED  # noqa: E402
+from gaelp_sim.planning.seeds import GRID_LOGS_SEED, GRID_TRUTH_SEED  # noqa: E402
 
 LATE = Kind("late", 4, ("conversion.report_delay_max_hours=96",), late=True)
 SMALL = Grid(kinds=(Kind("slack", 3), LATE), people=(150, 300), truth_worlds=3)
@@ -74,8 +74,8 @@ def test_who_couples_users_and_who_does_not() -> None:
     slack = KINDS[0].scenario(1_000)
     assert slack.us.budget.usd_day is None and not slack.rivals_learn and slack.identity.mode == "perfect"
     budget = next(kind for kind in KINDS if kind.name == "budget").scenario(4_000)
-    assert budget.us.budget.usd_day == pytest.approx(48.0) and COVERAGE_LOGS_SEED != COVERAGE_TRUTH_SEED
-    assert [cell.name for cell in chosen(grid, ("late-5d",))] == ["late-5d-middle-4000-told"]
+    assert budget.us.budget.usd_day == pytest.approx(48.0) and GRID_LOGS_SEED != GRID_TRUTH_SEED
+    assert [cell.name for cell in chosen(grid, ("late-4d",))] == ["late-4d-middle-4000-told"]
     with pytest.raises(UsageError, match="--cell slick: no cell's name has that in it"):
         chosen(grid, ("slick",))
 

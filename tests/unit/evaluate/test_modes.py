@@ -11,10 +11,10 @@ from gaelp_sim.errors import UsageError
 from gaelp_sim.evaluate import grade as module
 from gaelp_sim.evaluate.conditions import Condition
 from gaelp_sim.evaluate.grade import Asked, evaluate
-from gaelp_sim.evaluate.shifted import SHIFTS, shifted
 from gaelp_sim.planning.compared import GRADED
 from gaelp_sim.planning.played import Played
 from gaelp_sim.planning.seeds import HOLDOUT_SEED
+from gaelp_sim.planning.shifted import SHIFTS, shifted
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.scenario.schema import Scenario
 

@@ -24,7 +24,8 @@ from gaelp_sim.evaluate.steps import Steps  # noqa: E402
 from gaelp_sim.evaluate.targets import chances  # noqa: E402
 from tests.checks.estimators import chain_log, judged  # noqa: E402
 
-SETS = ["population.people=8000", "days=7", "us.policy.exploration=0.2", "us.budget.usd_day=null"]
+SETS = ["population.people=8000", "days=7", "us.policy.exploration=0.2", "us.budget.usd_day=null",
+        "response.brand_base=3"]
 
 
 @pytest.fixture(scope="module")

@@ -27,8 +27,8 @@ from gaelp_sim.learn.checkpoints import (  # noqa: E402
     load_checkpoint,
     save_checkpoint,
 )
-from gaelp_sim.learn.cql import Conservative, closed, copied, dataset_of, learn_conservatively  # noqa: E402
-from gaelp_sim.learn.logged import Logged  # noqa: E402
+from gaelp_sim.learn.cql import Conservative, copied, dataset_of, learn_conservatively  # noqa: E402
+from gaelp_sim.learn.logged import Logged, closed  # noqa: E402
 from gaelp_sim.learn.nearest import nearest_actions  # noqa: E402
 from gaelp_sim.learn.network import JourneyNet, Shape  # noqa: E402
 from gaelp_sim.learn.policy import FLOOR  # noqa: E402

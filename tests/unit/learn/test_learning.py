@@ -230,6 +230,18 @@ def test_small_worlds_tell_of_money_as_full_ones_do() -> None:
         assert (seen[:, COLUMN["monthly_remaining_usd"]] == USD_HIGH).all()
 
 
+def test_worlds_are_randomised_by_the_epoch(tmp_path: Path) -> None:
+    """Each epoch has factors of its own within the bound, the same again for the same seed; validation has none."""
+    plan = replace(TINY, randomise=1.3)
+    training = Training.begin(load_scenario("short"), plan, tmp_path / "a")
+    rates = [training._room_of(epoch).scenario.channels[0].click_rate.intent for epoch in (0, 1, 0)]
+    usual = training.room.scenario.channels[0].click_rate.intent
+    assert rates[0] == rates[2] != rates[1] and all(1 / 1.3 <= rate / usual <= 1.3 for rate in rates)
+    assert training._room_of(0).oracle.plan.value_usd != training.room.oracle.plan.value_usd
+    training.run(lambda epoch: None)
+    assert training.epoch == 4 and Training.begin(load_scenario("short"), TINY, tmp_path / "b")._room_of(0) is not None
+
+
 def test_a_curriculum_goes_from_easy_to_full(tmp_path: Path) -> None:
     """Levels come in order, one a validation at most, and only the last one's policies are kept as the best."""
     plan = Plan(epochs=8, worlds=2, people=150, validate_every=1, validation_worlds=2, curriculum=True,

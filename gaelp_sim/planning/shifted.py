@@ -1,4 +1,4 @@
-"""Worlds that are not what a policy was made for: the hold-out with click rates, prices, sales or decay off by a factor."""
+"""Worlds that are not what a policy was made for: click rates, prices, sales or decay off by a factor, told or drawn."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+import numpy as np
+
+from gaelp_sim.draws import Draws, Purpose, uniform
 from gaelp_sim.errors import UsageError
 from gaelp_sim.scenario.parts import Part
 from gaelp_sim.scenario.schema import Scenario
@@ -26,6 +29,16 @@ def shifted(scenario: Scenario, factors: Mapping[str, float]) -> Scenario:
             raise UsageError(f"--shift {name}={factor:g}: a factor lies in {FACTOR_MIN:g} to {FACTOR_MAX:g}")
         scenario = SHIFTS[name](scenario, factor)
     return scenario
+
+
+def drawn_factors(seed: int, turn: int, most: float) -> dict[str, float]:
+    """A factor for each of SHIFTS, even in the logarithm from 1 / most to most; keyed by the seed and the turn.
+
+    >>> sorted(drawn_factors(1, 2, 1.0).values())
+    [1.0, 1.0, 1.0, 1.0]
+    """
+    luck = uniform(Draws(seed).words(Purpose.LESSON, 7, np.arange(len(SHIFTS)), turn)[0])
+    return {name: float(most ** (2.0 * part - 1.0)) for name, part in zip(SHIFTS, luck, strict=True)}
 
 
 def _clicks(scenario: Scenario, factor: float) -> Scenario:
