@@ -19,7 +19,10 @@ GRADED = (
     "estimator", "family", "refused_share", "truth", "bias", "rmse", "coverage", "coverage_low", "coverage_high", "width",
     "reason",
 )
-CELLS = ("cell", "estimator", "refused", "truth", "bias", "rmse", "coverage", "coverage_se", "boot_coverage", "width")
+CELLS = (
+    "cell", "estimator", "refused", "refused_by", "truth", "bias", "rmse", "coverage", "coverage_se", "boot_coverage",
+    "gain_coverage", "width", "coverage_refused",
+)
 RANKING = ("policy", "gain", "low", "high", "best_share")
 
 
@@ -40,8 +43,8 @@ RANKING = ("policy", "gain", "low", "high", "best_share")
 )
 @click.option(
     "--coverage", is_flag=True,
-    help="Grade estimators instead: many logs of the run's scenario, held against what rule or silent truly earns; without a "
-         "--policy, cell by cell of a grid over logs that no run is needed for.",
+    help="Grade estimators instead: many logs of the run's scenario, held against what rule or silent truly earns; without "
+         "a --policy, cell by cell of a grid that needs no run.",
 )
 @click.option(
     "--logs", type=click.IntRange(10, 100_000), default=400, show_default=True, metavar="N",
@@ -54,6 +57,10 @@ RANKING = ("policy", "gain", "low", "high", "best_share")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
     help="Where the grid's answers are kept; what is there already is not made again.  [default: coverage.jsonl]",
+)
+@click.option(
+    "--by-cell", is_flag=True,
+    help="Of the grid a row a cell: coverage/rmse of each estimator, and in brackets the percentage of logs refused.",
 )
 @click.pass_obj
 def ope(settings: Settings, /, run: str, policies: tuple[str, ...], **asked: Any) -> None:
@@ -76,6 +83,10 @@ def ope(settings: Settings, /, run: str, policies: tuple[str, ...], **asked: Any
     library.when_compiling(lambda: say(settings, COMPILING))
     if asked["coverage"] and not policies:
         rows = schooling.covered_by_cell(asked["estimators"], asked, lambda step: say(settings, step))
+        if asked["by_cell"] and not settings.as_json:
+            rows = schooling.by_cell(rows)
+            print_records(rows, settings, columns=tuple(rows[0]))
+            return
         print_records(rows, settings, columns=CELLS)
         return
     if asked["coverage"]:
@@ -99,10 +110,11 @@ def _check_together(policies: tuple[str, ...], asked: dict[str, Any]) -> None:
     grid = asked["coverage"] and not policies
     if not policies and not grid:
         raise UsageError("--policy: none is given; name one to judge, such as rule, or ask for --coverage")
-    mine, others = (("sets", "--set"), ("settled_days", "--settled-days")), (("cells", "--cell"), ("out", "--out"))
+    mine, others = (("sets", "--set"), ("settled_days", "--settled-days")), (
+        ("cells", "--cell"), ("out", "--out"), ("by_cell", "--by-cell")
+    )
     wrong = next((option for name, option in (mine if grid else others) if asked[name]), "")
     if wrong and grid:
-        raise UsageError(f"{wrong}: the grid of --coverage has logs and policies of its own; leave it out, or name a --policy")
+        raise UsageError(f"{wrong}: the grid of --coverage has policies of its own; leave it out, or name a --policy")
     if wrong:
-        raise UsageError(f"{wrong}: only the grid of --coverage asks for it, which judges policies of its own; leave it out, "
-                         "or leave out --policy")
+        raise UsageError(f"{wrong}: only the grid of --coverage asks for it; leave it out, or leave out --policy")

@@ -190,6 +190,17 @@ def covered_by_cell(
     return [row.as_json() for row in coverage(wanted, graded["out"] or Path(FILE), on_step)]
 
 
+def by_cell(rows: Sequence[Record]) -> list[Record]:
+    """A row for each cell, a column for each estimator: coverage/rmse, and the percentage refused where there are such."""
+    found: dict[str, Record] = {}
+    for row in rows:
+        cell = found.setdefault(row["cell"], {"cell": row["cell"], "truth": f"{row['truth']:.1f}"})
+        told = "" if row["coverage"] is None else f"{row['coverage']:.2f}/{row['rmse']:.1f}"
+        share = f"({100 * row['refused']:.0f})" if row["refused"] else ""
+        cell[row["estimator"]] = f"{told} {share}".strip()
+    return list(found.values())
+
+
 def _remarks(answers: Record) -> list[str]:
     """What the tables do not say: reasons of refusals, each once; the users' youth; what one would deploy."""
     reasons: dict[str, list[str]] = {}

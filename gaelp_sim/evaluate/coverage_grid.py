@@ -1,5 +1,7 @@
-"""The grid of `gaelp ope --coverage`: estimators graded on many small logs whose truth is known, kept line by line so that a campaign
-can go on where it stopped."""
+"""The grid of `gaelp ope --coverage`: estimators graded on many small logs whose truth is known.
+
+Answers are kept line by line, so that a campaign can go on where it stopped.
+"""
 
 from __future__ import annotations
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gaelp_sim.cli.main import exit_code
+from gaelp_sim.cli.schooling import by_cell
 from gaelp_sim.errors import UsageError
 from gaelp_sim.store import Store
 from gaelp_sim.world.simulate import RunRequest, run
@@ -16,9 +18,9 @@ from gaelp_sim.world.simulate import RunRequest, run
 pytest.importorskip("torch")
 
 from gaelp_sim.evaluate import coverage_grid as campaign  # noqa: E402 - only where torch is there
-from gaelp_sim.evaluate.coverage_grid import Asked, coverage, print_of  # noqa: E402
 from gaelp_sim.evaluate.coverage_cells import ALL, KINDS, TOLD, Grid, Kind, chosen  # noqa: E402
 from gaelp_sim.evaluate.coverage_graded import Said, Truth, graded  # noqa: E402
+from gaelp_sim.evaluate.coverage_grid import Asked, coverage, print_of  # noqa: E402
 from gaelp_sim.evaluate.coverage_logs import STAGES, earned, steps_of, worlds_lived  # noqa: E402
 from gaelp_sim.evaluate.run_log import read_log  # noqa: E402
 from gaelp_sim.evaluate.targets import chances  # noqa: E402
@@ -136,3 +138,32 @@ def test_files_of_others_are_refused_in_a_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="other.jsonl:1: no line of a campaign"):
         coverage(Asked(2, FEW, (), SMALL), path, quiet)
     assert print_of(SMALL) != print_of(replace(SMALL, truth_worlds=4))
+
+
+def test_a_row_a_cell() -> None:
+    """Coverage/rmse, and the percentage refused where there is one."""
+    cell, truth = SMALL.cells[0], Truth(2.0, 0.1, 1.0, 0.1)
+    sound = Said(2.5, 1.5, 3.5, 2.1, 2.9, 0.5, 1.5, "")
+    rows = [
+        graded(cell, name, said, truth).as_json()
+        for name, said in (("ips", [sound] * 2), ("dr", [sound, sound._replace(refused="sales")]),
+                           ("dm", [sound._replace(refused="history")]))
+    ]
+    assert by_cell(rows) == [{"cell": cell.name, "truth": "2.0", "ips": "1.00/0.5", "dr": "1.00/0.5 (50)", "dm": "(100)"}]
+
+
+@pytest.mark.parametrize(("words", "why"), [
+    ([], "--policy: none is given"),
+    (["--policy", "rule", "--cell", "slack"], "--cell: only the grid of --coverage asks for it"),
+    (["--policy", "rule", "--by-cell"], "--by-cell: only the grid"),
+    (["--coverage", "--set", "days=3"], "--set: the grid of --coverage has policies of its own"),
+    (["--coverage", "--cell", "nothing such"], "no cell's name has that in it"),
+    (["--coverage", "--estimator", "isp"], "there is none of that name"),
+])
+def test_options_that_do_not_go_together_are_one_line(
+    words: list[str], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert exit_code(["ope", *words]) == 2
+    told = capsys.readouterr().err
+    assert why in told and "Traceback" not in told and list(tmp_path.iterdir()) == []
