@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -246,3 +248,9 @@ def test_both_databases_give_the_same_bytes(sqlite_url: str, pg_url: str, tmp_pa
                 written((store, store.find_run(done.run_id)), to, tmp_path / f"{to}{number}")
     for to in FORMS:
         assert (tmp_path / f"{to}0" / f"{to}.npz").read_bytes() == (tmp_path / f"{to}1" / f"{to}.npz").read_bytes()
+
+
+def test_the_core_is_enough() -> None:
+    """No file on the way loads torch, which a plain install does not have."""
+    code = "import sys; sys.modules['torch'] = None; import gaelp_sim.learn.array_export"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
