@@ -26,6 +26,9 @@ COMMANDS = {
     "backtest": Lazy("gaelp_sim.cli.backtest:backtest", "Predict an account's later weeks from its early ones."),
     "train": Lazy("gaelp_sim.cli.train:train", "Train a bidding policy in simulated worlds."),
     "evaluate": Lazy("gaelp_sim.cli.evaluate:evaluate", "Grade policies beside tuned baselines and the best possible."),
+    "experiment": Lazy(
+        "gaelp_sim.cli.experiment:experiment", "Plan a test of a policy, and rehearse it beside the truth."
+    ),
     "act": Lazy("gaelp_sim.cli.act:act", "Decide for rows of real observations, with propensities."),
     "checkpoints": Lazy("gaelp_sim.cli.checkpoints:checkpoints", "List, show and verify learned policies."),
     "runs": Lazy("gaelp_sim.cli.runs:runs", "List, show, compare and delete stored runs."),

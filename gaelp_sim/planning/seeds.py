@@ -1,4 +1,4 @@
-"""Which worlds are for what: training, validation, tuning and the hold-out have seeds of their own, and never share one.
+"""Which worlds are for what: training, validation, tuning, the hold-out and experiments have seeds of their own.
 
 The hold-out's seed was fixed before anything was trained, and only `gaelp evaluate` opens it.
 """
@@ -9,6 +9,8 @@ EPOCHS_MAX, TRAININGS_MAX = 100_000, 10_000
 HOLDOUT_SEED = 93_407
 TUNING_SEED, TUNING_SEEDS = 55_001, 8
 """Baselines' values are learned and their dials tuned in worlds of these."""
+PILOT_SEED, REHEARSAL_SEED = 61_001, 62_003
+"""Experiments are planned in worlds of the first and rehearsed in worlds of the second."""
 _TRAINING, _VALIDATION = 1_000_000, 2_000_000_000
 
 
