@@ -40,6 +40,15 @@ def estimated(units: Units, value: Floats) -> Estimates:
     return Estimates(ratio.value * scale, ratio.error * scale, ratio.free)
 
 
+def whole_effect(units: Units, first: Floats, second: Floats) -> Floats:
+    """(worlds,): the effect as the outcomes of all units, (units,), tell it under either policy; nothing is estimated."""
+    worlds, counted = len(units.people), units.weight > 0
+    weight = np.bincount(units.world, weights=units.weight, minlength=worlds)
+    sums = [np.bincount(units.world[counted], weights=part[counted], minlength=worlds) for part in (first, second)]
+    effect: Floats = (sums[1] - sums[0]) / weight * units.whole / units.people
+    return effect
+
+
 def _apart(units: Units, value: Floats) -> Estimates:
     """Difference of ratio means, each with its variance over clusters.
 

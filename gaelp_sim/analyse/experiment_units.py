@@ -18,9 +18,8 @@ from gaelp_sim.observe.memory import SLOTS
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 from gaelp_sim.world.stack import Stack
 
-DESIGNS = ("ab", "geo", "switchback", "budget")
-BY = ("user", "household", "device")
-BLOCK_HOURS = (1, 2, 3, 4, 6, 8, 12, 24)
+PEOPLE_A_REGION = 10
+"""At least, on average, so that no region is empty but by the rarest luck"""
 _OF_HOME, _OF_REGION, _OF_PAIR, _OF_BLOCK, _OF_HALF = range(SLOTS + 1, SLOTS + 6)
 """Slots of draws; users have 0..SLOTS by where their memory stands."""
 
@@ -40,14 +39,17 @@ class Design:
     washout_hours: int = 0
     """At the start of each block, left out of what is compared"""
 
-    def check(self, days: int) -> None:
-        """Raises UsageError for settings that leave nothing to compare."""
+    def check(self, days: int, people: int) -> None:
+        """Raises UsageError for settings that leave nothing to compare in worlds of so many days and people."""
         if self.kind == "switchback" and self.washout_hours >= self.block_hours:
             raise UsageError(f"--washout-hours {self.washout_hours}: it takes all of a block of {self.block_hours} hours; "
                              "give fewer hours, or longer blocks")
         if self.kind == "switchback" and self.pairs(days) < 2:
             raise UsageError(f"--design switchback: {days} days hold fewer than two pairs of blocks; "
                              "next: a longer test, as with --set days=14")
+        if self.kind == "geo" and self.regions * PEOPLE_A_REGION > people:
+            raise UsageError(f"--regions {self.regions}: {people} people are fewer than {PEOPLE_A_REGION} a region; "
+                             "next: fewer regions, or more people with --set population.people=N")
         if self.kind == "geo" and self.matched and self.regions % 2:
             raise UsageError(f"--regions {self.regions}: regions are paired with --matched, so it takes an even number")
 

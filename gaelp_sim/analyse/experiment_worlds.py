@@ -40,7 +40,7 @@ class Setup:
         """
         if scenario.intervals:
             raise UsageError("its worlds have parameters of their own (intervals): write one value for each")
-        design.check(scenario.days)
+        design.check(scenario.days, scenario.population.people)
         cells = scenario.cells * 2 if design.kind == "budget" else scenario.cells
         changed = scenario.model_copy(update={"log": "wins", "cells": cells, "seed": seed})
         return Setup(changed, design, wait_days)
