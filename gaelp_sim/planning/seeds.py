@@ -1,4 +1,4 @@
-"""Which worlds are for what: training, validation, tuning and the hold-out have seeds of their own, and never share one.
+"""Which worlds are for what: training, validation, tuning, the hold-out and experiments have seeds of their own.
 
 The hold-out's seed was fixed before anything was trained, and only `gaelp evaluate` opens it.
 """
@@ -11,6 +11,8 @@ TUNING_SEED, TUNING_SEEDS = 55_001, 8
 """Baselines' values are learned and their dials tuned in worlds of these."""
 COVERAGE_SEED = 77_003
 """Logs by which estimators are graded, and the truth that they are held against, come from worlds of these on."""
+PILOT_SEED, REHEARSAL_SEED = 61_001, 62_003
+"""Experiments are planned in worlds of the first and rehearsed in worlds of the second."""
 _TRAINING, _VALIDATION = 1_000_000, 2_000_000_000
 
 
