@@ -1,9 +1,10 @@
-"""The door from the command line into replays; it opens on use."""
+"""The doors from the command line into replays and sweeps; they open on use."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from gaelp_sim.cli.library import Record
@@ -50,3 +51,27 @@ def _remarks(told: Record) -> list[str]:
                      f"gaelp query \"SELECT outcome, why, COUNT(*) FROM replay_diff GROUP BY 1, 2\" "
                      f"--run {told['replay_id']}")
     return lines
+
+
+def swept(
+    db_url: str, source: str, asked: dict[str, Any], told: tuple[Callable[..., None], Callable[[Any], None]]
+) -> list[Record]:
+    """Run a grid of settings, and compare each cell with the first."""
+    from gaelp_sim.analyse.sweep import cells_of, sweep, varied
+    from gaelp_sim.scenario.loading import load_scenario
+
+    common = [f"{key}={asked[key]}" for key in ("worlds", "seed") if asked[key] is not None]
+    varying = [varied(text) for text in asked["varying"]]
+
+    def load(sets: Sequence[str]) -> Any:
+        return load_scenario(source, [*asked["sets"], *common, *sets])
+
+    cells = cells_of(load, varying, asked["policies"] or ["rule"])
+    return [one.as_json() for one in sweep(db_url, cells, asked["workers"], told)]
+
+
+def drawn_sweep(rows: list[Record], keys: list[str], picture: Path) -> None:
+    """Profit over one key as lines, over two as a heat map; other keys must have one value."""
+    from gaelp_sim.analyse.sweep_picture import draw
+
+    draw(rows, keys, picture)

@@ -272,3 +272,15 @@ def verified(folder: Path) -> None:
     from gaelp_sim.learn.checkpoints import load_checkpoint
 
     load_checkpoint(folder)
+
+
+def rehearsed(
+    scenario: str, sets: Sequence[str], policies: tuple[str, ...], asked: dict[str, Any], on_step: Callable[[str], None]
+) -> Record:
+    """An experiment between two policies, planned and rehearsed."""
+    from gaelp_sim.analyse.experiment import Asked, experiment
+    from gaelp_sim.analyse.experiment_units import Design
+
+    names = ("by", "share", "regions", "matched", "block_hours", "washout_hours")
+    design = Design(asked.pop("design"), **{name: asked.pop(name) for name in names})
+    return experiment(_scenario(scenario, sets), design, Asked((policies[0], policies[1]), **asked), on_step)

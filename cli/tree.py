@@ -24,8 +24,12 @@ COMMANDS = {
     "calibrate": Lazy("gaelp_sim.cli.calibrate:calibrate", "Fit parts of a scenario to a log, or an ad account."),
     "import": Lazy("gaelp_sim.cli.import_log:import_log", "Put a log of real ads into the store as a run."),
     "backtest": Lazy("gaelp_sim.cli.backtest:backtest", "Predict an account's later weeks from its early ones."),
+    "sweep": Lazy("gaelp_sim.cli.sweep:sweep", "Run many settings with the same luck, and compare."),
     "train": Lazy("gaelp_sim.cli.train:train", "Train a bidding policy in simulated worlds."),
     "evaluate": Lazy("gaelp_sim.cli.evaluate:evaluate", "Grade policies beside tuned baselines and the best possible."),
+    "experiment": Lazy(
+        "gaelp_sim.cli.experiment:experiment", "Plan a test of a policy, and rehearse it beside the truth."
+    ),
     "act": Lazy("gaelp_sim.cli.act:act", "Decide for rows of real observations, with propensities."),
     "ope": Lazy("gaelp_sim.cli.ope:ope", "Judge policies from logged rows alone, as with real logs."),
     "checkpoints": Lazy("gaelp_sim.cli.checkpoints:checkpoints", "List, show and verify learned policies."),

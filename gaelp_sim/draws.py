@@ -76,6 +76,8 @@ class Purpose(IntEnum):
     """Which journeys are learned from, and in which order."""
     ACTING = 32
     """What a policy does with an opportunity outside of any world."""
+    ASSIGNMENT = 33
+    """Who and what gets which policy in an experiment; and the toys that formulas of experiments are tried on."""
 
 
 class Who(NamedTuple):

@@ -13,7 +13,7 @@ from gaelp_sim.draws import Draws, Purpose
 from gaelp_sim.events import Bools, Floats, Ints
 from gaelp_sim.learn.network import draw_weights
 
-WIDTH, ROUNDS, BATCH = 64, 8, 2_048
+WIDTH, ROUNDS, BATCH = 64, 5, 2_048
 _RIDGE, _AT_ONCE = 1e-5, 32_768
 
 
@@ -68,10 +68,9 @@ def worths_by_network(steps: Decisions, seed: int) -> Floats:
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         with torch.no_grad():
-            here = (chances * _said(net, inputs, _solved(net, (inputs, action, chances), reward, last))).sum(dim=1)
-            wanted = reward + _following(here[:, None], last)[:, 0]
+            solved, mean = _solved(net, (inputs, action, chances), reward, last)
+            wanted = reward + _following((mean @ solved)[:, None], last)[:, 0]
     with torch.no_grad():
-        solved = _solved(net, (inputs, action, chances), reward, last)
         return np.asarray(_said(net, inputs, solved).numpy(), dtype=np.float64) * scale
 
 
@@ -89,15 +88,17 @@ class _Units(nn.Module):
         return units
 
 
-def _solved(net: _Units, log: tuple[Tensor, Tensor, Tensor], reward: Tensor, last: Tensor) -> Tensor:
-    """(WIDTH + 1,): last weights, a constant first, at which what is said of a decision is its reward and what follows."""
+def _solved(net: _Units, log: tuple[Tensor, Tensor, Tensor], reward: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
+    """Last weights, a constant first, at which what is said of a decision is its reward and what follows: (WIDTH + 1,); and
+    the units' means over the policy's chances, (n, WIDTH + 1).
+    """
     inputs, action, chances = log
     here = _with_one(torch.cat([net(x, a) for x, a in zip(_cut(inputs), _cut(action), strict=True)]))
-    mean = torch.cat([_mean_units(net, x, p) for x, p in zip(_cut(inputs), _cut(chances), strict=True)])
+    mean = _with_one(torch.cat([_mean_units(net, x, p) for x, p in zip(_cut(inputs), _cut(chances), strict=True)]))
     left = here.double()
-    system = left.T @ (left - _following(_with_one(mean), last).double())
+    system = left.T @ (left - _following(mean, last).double())
     system += torch.eye(len(system), dtype=torch.float64) * (_RIDGE * len(here))
-    return torch.linalg.solve(system, left.T @ reward.double()).float()
+    return torch.linalg.solve(system, left.T @ reward.double()).float(), mean
 
 
 def _mean_units(net: _Units, inputs: Tensor, chances: Tensor) -> Tensor:
@@ -105,7 +106,10 @@ def _mean_units(net: _Units, inputs: Tensor, chances: Tensor) -> Tensor:
     for action in range(chances.shape[1]):
         one = chances[:, action]
         rows = torch.nonzero(one > 0)[:, 0]
-        found[rows] += one[rows, None] * net(inputs[rows], torch.full((len(rows),), action))
+        if len(rows) == len(inputs):
+            found += one[:, None] * net(inputs, torch.full((len(rows),), action))
+        elif len(rows):
+            found[rows] += one[rows, None] * net(inputs[rows], torch.full((len(rows),), action))
     return found
 
 

@@ -1,5 +1,5 @@
-"""Which worlds are for what: training, validation, tuning, grades of estimators and the hold-out have seeds of their own,
-and never share one.
+"""Which worlds are for what: training, validation, tuning, the hold-out, grades of estimators and experiments have seeds of
+their own.
 
 The hold-out's seed was fixed before anything was trained, and only `gaelp evaluate` opens it.
 """
@@ -14,6 +14,8 @@ COVERAGE_SEED = 77_003
 """Logs by which estimators are graded, and the truth that they are held against, come from worlds of these on."""
 GRID_LOGS_SEED, GRID_TRUTH_SEED = 71_003, 71_004
 """The same for the grid of cells, whose truth comes from worlds that no log was made of."""
+PILOT_SEED, REHEARSAL_SEED = 61_001, 62_003
+"""Experiments are planned in worlds of the first and rehearsed in worlds of the second."""
 _TRAINING, _VALIDATION = 1_000_000, 2_000_000_000
 
 

@@ -51,19 +51,18 @@ def parent_of(store: Store, run: RunRecord) -> RunRecord:
     return next(one for one in store.runs() if one.run_key == run.parent_run_key)
 
 
-def check_same_people(run: RunRecord, before: Scenario, now: Scenario) -> None:
-    """Raise UsageError for settings under which a replay's people would not be the stored run's.
+def check_same_people(said: str, before: Scenario, now: Scenario, *, from_state: bool = False) -> None:
+    """Raise UsageError for settings under which people would not be the same; said: what needs them to be.
 
-    A replay that begins with a stored state keeps all that the state is told in, too.
+    from_state: what begins with a stored state keeps all that the state is told in, too
     """
     told = [((f"{key} is", getattr(before, key)), (f"{key} is", getattr(now, key))) for key in ("seed", "days")]
     told += zip(_people(before), _people(now), strict=True)
-    if run.start_hour:
+    if from_state:
         told += zip(_told_in(before), _told_in(now), strict=True)
     for (name, old), (_, new) in told:
         if old != new:
-            raise UsageError(f"replay {run.run_id}: {name} {_told(new)}, the run has {_told(old)}; a replay has the same "
-                             "people: leave it so")
+            raise UsageError(f"{said}: {name} {_told(new)}, it was {_told(old)}; the people must be the same: leave it so")
 
 
 def _kept(scenario: Scenario) -> Iterator[tuple[str, Any]]:

@@ -106,7 +106,7 @@ def _scenario(origin: RunRecord, request: ReplayRequest) -> Scenario:
         now = now.model_copy(update={"worlds": request.worlds})
     elif now.worlds != before.worlds:
         raise UsageError(f"--set worlds={now.worlds}: a replay takes some of the run's {before.worlds}: use --worlds")
-    check_same_people(origin, before, now)
+    check_same_people(f"replay {origin.run_id}", before, now, from_state=bool(origin.start_hour))
     return now
 
 

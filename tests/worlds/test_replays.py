@@ -115,9 +115,9 @@ def test_what_cannot_be_replayed_is_refused_in_a_line(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'runs.db'}"
     stored = run(RunRequest(load_scenario("quickstart", ["population.people=100", "days=2"]), url)).run_id
     for request, told in (
-        (ReplayRequest(url, stored, sets=("population.people=90",)), "population.people is 90, the run has 100"),
-        (ReplayRequest(url, stored, sets=("seed=9",)), "seed is 9, the run has 1"),
-        (ReplayRequest(url, stored, sets=("days=1",)), "days is 1, the run has 2"),
+        (ReplayRequest(url, stored, sets=("population.people=90",)), "population.people is 90, it was 100"),
+        (ReplayRequest(url, stored, sets=("seed=9",)), "seed is 9, it was 1"),
+        (ReplayRequest(url, stored, sets=("days=1",)), "days is 1, it was 2"),
         (ReplayRequest(url, stored, sets=("worlds=2",)), "use --worlds"),
         (ReplayRequest(url, stored, worlds=2), "has 1; replay at most those"),
         (ReplayRequest(url, stored, policy="ruel"), "did you mean 'rule'"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,11 +106,14 @@ def profit(stored: Stored) -> float:
 
 
 def test_clicks_as_rewards(stored: Stored, tmp_path: Path) -> None:
-    """As many as the touches of ours that were clicked in an auction."""
+    """The decisions whose ads were clicked in an auction, and no others."""
     kept, manifest = written(stored, "obp", tmp_path / "a", reward="click")
-    clicks = asked(stored, "SELECT SUM(clicked) FROM touchpoints WHERE advertiser = 'Aura' AND kind = 'IMPRESSION'")[0][0]
-    assert kept["reward"].sum() == clicks > 10 and set(np.unique(kept["reward"])) == {0.0, 1.0}
-    assert manifest["reward"] == "click"
+    clicks = asked(stored, "SELECT world_id, person_id, touched_s FROM touchpoints WHERE advertiser = 'Aura' AND "
+                           "kind = 'IMPRESSION' AND clicked = 1")
+    logged, paid = read_logged(*stored), kept["reward"] == 1
+    found = zip(logged.person[paid] >> 32, logged.person[paid] & 2**32 - 1, logged.second[paid], strict=True)
+    assert sorted((int(a), int(b), int(c)) for a, b, c in found) == sorted(clicks) and len(clicks) > 10
+    assert set(np.unique(kept["reward"])) == {0.0, 1.0} and manifest["reward"] == "click"
 
 
 def test_episodes_end_as_they_did(stored: Stored, tmp_path: Path) -> None:
@@ -232,3 +237,20 @@ def test_a_folder_that_is_there_stays(stored: Stored, tmp_path: Path) -> None:
         written(stored, "obp", tmp_path / "a")
     kept, _ = written(stored, "obp", tmp_path / "a", force=True)
     assert len(kept["action"]) > 1_000 and {path.name for path in tmp_path.iterdir()} == {"a"}
+
+
+def test_both_databases_give_the_same_bytes(sqlite_url: str, pg_url: str, tmp_path: Path) -> None:
+    """File by file."""
+    for number, url in enumerate((sqlite_url, pg_url)):
+        done = run(RunRequest(load_scenario("short"), url))
+        with Store.open(url) as store:
+            for to in FORMS:
+                written((store, store.find_run(done.run_id)), to, tmp_path / f"{to}{number}")
+    for to in FORMS:
+        assert (tmp_path / f"{to}0" / f"{to}.npz").read_bytes() == (tmp_path / f"{to}1" / f"{to}.npz").read_bytes()
+
+
+def test_the_core_is_enough() -> None:
+    """No file on the way loads torch, which a plain install does not have."""
+    code = "import sys; sys.modules['torch'] = None; import gaelp_sim.learn.array_export"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0

@@ -1,0 +1,58 @@
+"""`gaelp sweep`: the same luck under many settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gaelp_sim.cli import library, replaying
+from gaelp_sim.cli.command import GaelpCommand, Settings
+from gaelp_sim.cli.output import print_records, say
+from gaelp_sim.cli.params import ScenarioRef
+from gaelp_sim.cli.progress import watching
+from gaelp_sim.cli.run import COMPILING
+
+FIGURES = (
+    "run_id", "profit_usd", "profit_usd_difference", "profit_usd_low", "profit_usd_high", "conversions", "spend_usd",
+    "cac_blended_usd",
+)
+
+
+@click.command(cls=GaelpCommand)
+@click.argument("scenario", type=ScenarioRef())
+@click.option(
+    "--vary", "varying", multiple=True, metavar="KEY=V1,V2", help="A key of the scenario and its values; may be repeated."
+)
+@click.option("--policy", "policies", multiple=True, metavar="P", help="How we bid; may be repeated.  [default: rule]")
+@click.option("--set", "sets", multiple=True, metavar="K=V", help="Change a key in every cell; may be repeated.")
+@click.option("--worlds", type=click.IntRange(1, 10_000), metavar="N", help="Worlds of each cell.  [default: its own]")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Seed of all luck.  [default: the scenario's]")
+@click.option("--workers", type=click.IntRange(1, 1024), default=1, metavar="N", show_default=True, help="Processes.")
+@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Draw profit over one key (lines) or two (a heat map) into a PNG; needs the extra [track].")
+@click.pass_obj
+def sweep(settings: Settings, /, scenario: str, picture: Path | None, **asked: Any) -> None:
+    """Run many settings with the same luck, and compare.
+
+    Every combination of --vary values and policies is a stored run of the same people; differences are to the first one,
+    with 95 % intervals over households, or over worlds where there are ten or more. Combinations that the store already
+    holds are not run again, so an interrupted sweep goes on with the same command.
+
+    \b
+    Example:
+      gaelp sweep short --vary us.policy.bid_multiplier=0.7,1,1.4 --worlds 4
+    """
+    library.when_compiling(lambda: say(settings, COMPILING))
+
+    def on_cell(number: int, cells: int, told: str) -> None:
+        say(settings, f"{number} of {cells}: {told}")
+
+    with watching(settings, watch=False) as on_progress:
+        rows = replaying.swept(settings.db_url, scenario, asked, (on_cell, on_progress))
+    keys = [key for key in rows[0] if key not in FIGURES and not key.startswith(("conversions_", "spend_", "cac_"))]
+    if picture is not None:
+        replaying.drawn_sweep(rows, keys, picture)
+        say(settings, f"wrote {picture}")
+    print_records(rows, settings, columns=(*keys, *FIGURES))

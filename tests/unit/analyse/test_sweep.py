@@ -1,0 +1,78 @@
+"""Sweeps: every combination once, differences that are the runs' own, and nothing simulated twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from gaelp_sim.analyse.sweep import cells_of, sweep, varied
+from gaelp_sim.analyse.sweep_picture import draw
+from gaelp_sim.errors import InterruptedRunError, UsageError
+from gaelp_sim.scenario.loading import load_scenario
+from gaelp_sim.scenario.schema import Scenario
+from gaelp_sim.store import Store
+from gaelp_sim.world.request import Progress
+from gaelp_sim.world.simulate import stored_summary
+
+VARY = [("us.policy.bid_multiplier", ("0.7", "1.4")), ("us.policy.exploration", ("0.1", "0.3"))]
+
+
+def _load(sets: Sequence[str]) -> Scenario:
+    return load_scenario("short", ["population.people=200", "days=4", *sets])
+
+
+def _quiet(number: int, cells: int, told: str) -> None:
+    """Nothing to say."""
+
+
+def test_a_grid_is_run_once_and_goes_on(tmp_path: Path) -> None:
+    """Interrupted in its third cell, the same call finishes; a second call runs nothing; figures are the runs'."""
+    url, cells = f"sqlite:///{tmp_path / 'runs.db'}", cells_of(_load, VARY, ["rule"])
+    assert [dict(cell.settings)["us.policy.exploration"] for cell in cells] == ["0.1", "0.3", "0.1", "0.3"]
+    seen: list[str] = []
+
+    def stop(progress: Progress) -> None:
+        if len(seen) == 3 and progress.hours_done == 48:
+            raise KeyboardInterrupt
+
+    with pytest.raises(InterruptedRunError):
+        sweep(url, cells, 1, (lambda number, of, told: seen.append(told), stop))
+    rows = sweep(url, cells, 1, (_quiet, lambda progress: None))
+    again = sweep(url, cells, 1, (_quiet, lambda progress: pytest.fail("a finished cell was simulated again")))
+    with Store.open(url) as store:
+        assert len(store.runs()) == 4 == len({row.run.run_id for row in rows})
+        profit = [one.revenue_usd - one.spend_usd for one in (stored_summary(row.run) for row in rows)]
+    assert [row.run.run_id for row in rows] == [row.run.run_id for row in again]
+    for row, mine in zip(rows, profit, strict=True):
+        figure = row.figures["profit_usd"]
+        assert figure.replayed == pytest.approx(mine) and figure.difference == pytest.approx(mine - profit[0])
+    assert rows[0].figures["profit_usd"].low == 0.0 == rows[0].figures["profit_usd"].high
+    pytest.importorskip("matplotlib")
+    told = [row.as_json() for row in rows]
+    for some, keys in ((told, [key for key, _ in VARY]), (told[:2], ["us.policy.exploration"])):
+        draw(some, keys, tmp_path / "sweep.png")
+        assert (tmp_path / "sweep.png").read_bytes()[:4] == b"\x89PNG"
+    with pytest.raises(UsageError, match="one or two can be drawn"):
+        draw(told[:1], ["policy"], tmp_path / "no.png")
+
+
+def test_policies_are_cells_too() -> None:
+    cells = cells_of(_load, VARY[:1], ["rule", "silent"])
+    assert [(cell.policy, cell.settings[0][1]) for cell in cells] == [
+        ("rule", "0.7"), ("rule", "1.4"), ("silent", "0.7"), ("silent", "1.4"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["us.policy.exploration", "=1,2", "days=", "days=1,1", "days=1,,2"])
+def test_what_is_no_key_with_values_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="give KEY=V1,V2"):
+        varied(text)
+
+
+def test_other_people_are_refused() -> None:
+    with pytest.raises(UsageError, match="population.people is 300, it was 200"):
+        cells_of(lambda sets: load_scenario("short", sets), [("population.people", ("200", "300"))], ["rule"])
+    with pytest.raises(UsageError, match="at most 1,000"):
+        cells_of(_load, [("seed", tuple(str(n) for n in range(1_001)))], ["rule"])
