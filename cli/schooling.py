@@ -194,7 +194,8 @@ def by_cell(rows: Sequence[Record]) -> list[Record]:
     """A row for each cell, a column for each estimator: coverage/rmse, and the percentage refused where there are such."""
     found: dict[str, Record] = {}
     for row in rows:
-        cell = found.setdefault(row["cell"], {"cell": row["cell"], "truth": f"{row['truth']:.1f}"})
+        about = {"cell": row["cell"], "logs": row["logs"], "truth": f"{row['truth']:.1f}"}
+        cell = found.setdefault(row["cell"], about)
         told = "" if row["coverage"] is None else f"{row['coverage']:.2f}/{row['rmse']:.1f}"
         share = f"({100 * row['refused']:.0f})" if row["refused"] else ""
         cell[row["estimator"]] = f"{told} {share}".strip()

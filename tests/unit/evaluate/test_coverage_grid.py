@@ -58,6 +58,8 @@ def test_smaller_logs_are_people_of_larger_ones_and_the_truth_is_beside_them() -
     world = next(worlds_lived(kind.scenario(300), 9, range(1)))
     large, small = world.log(300, late=False), world.log(100, late=False)
     assert set(small.logged.person) < set(large.logged.person) and (small.logged.person & 0xFFFFFFFF).max() < 100
+    theirs = np.isin(large.logged.person, small.logged.person)
+    assert np.array_equal(small.logged.observation, large.logged.observation[theirs])
     target = chances(large, "rule", kind.scenario(300, SMALL.targets[1]))
     told, slopes = steps_of(large, target, everything=False)
     everything, more = steps_of(large, target, everything=True)
@@ -147,9 +149,10 @@ def test_a_row_a_cell() -> None:
     rows = [
         graded(cell, name, said, truth).as_json()
         for name, said in (("ips", [sound] * 2), ("dr", [sound, sound._replace(refused="sales")]),
-                           ("dm", [sound._replace(refused="history")]))
+                           ("dm", [sound._replace(refused="history")] * 2))
     ]
-    assert by_cell(rows) == [{"cell": cell.name, "truth": "2.0", "ips": "1.00/0.5", "dr": "1.00/0.5 (50)", "dm": "(100)"}]
+    told = {"ips": "1.00/0.5", "dr": "1.00/0.5 (50)", "dm": "(100)"}
+    assert by_cell(rows) == [{"cell": cell.name, "logs": 2, "truth": "2.0", **told}]
 
 
 @pytest.mark.parametrize(("words", "why"), [
