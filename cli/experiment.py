@@ -108,7 +108,7 @@ def _cells(row: dict[str, Any]) -> list[Any]:
 
     digits = 4 if row["outcome"] == "conversions" else 2
     told, true, bias, low, high = (
-        f"{row[name]:.{digits}f}" for name in ("estimate", "truth", "bias", "bias_low", "bias_high")
+        f"{round(row[name], digits) + 0.0:.{digits}f}" for name in ("estimate", "truth", "bias", "bias_low", "bias_high")
     )
     return [row["outcome"], row["accounts"], told, true, bias, f"{low} to {high}", share("coverage"), share("found"),
             share("planned"), share("found_wrong")]

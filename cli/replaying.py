@@ -60,11 +60,11 @@ def swept(
     from gaelp_sim.analyse.sweep import cells_of, sweep, varied
     from gaelp_sim.scenario.loading import load_scenario
 
-    common = [f"{key}={asked[key]}" for key in ("worlds", "seed") if asked[key] is not None]
+    always = [f"{key}={asked[key]}" for key in ("worlds", "seed") if asked[key] is not None]
     varying = [varied(text) for text in asked["varying"]]
 
     def load(sets: Sequence[str]) -> Any:
-        return load_scenario(source, [*asked["sets"], *common, *sets])
+        return load_scenario(source, [*asked["sets"], *always, *sets])
 
     cells = cells_of(load, varying, asked["policies"] or ["rule"])
     return [one.as_json() for one in sweep(db_url, cells, asked["workers"], told)]

@@ -275,7 +275,7 @@ def concluded(asked: Asked, plan: Plan, row: Rehearsed) -> str:
                 f"by {_usd(row.bias)} ({_usd(row.bias_low)} to {_usd(row.bias_high)}); a longer test would not mend that.")
     if plan.needed is not None and plan.power < asked.power:
         return (f"No bias of weight shows, but this market is too small: {_usd(plan.effect_usd)} a person takes "
-                f"about {plan.needed:,.0f} {plan.needed_what}; from {_usd(plan.detectable_usd)} a person on it would be found here.")
+                f"about {plan.needed:,.0f} {plan.needed_what}, and only {_usd(plan.detectable_usd)} or more is found.")
     return (f"A team can run this test: no bias of weight shows ({told} told, {true} true), and it finds "
             f"{_usd(plan.effect_usd)} a person with a power of {plan.power:.0%}.")
 

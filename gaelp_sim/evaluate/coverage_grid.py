@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gaelp_sim.errors import UsageError
+from gaelp_sim.evaluate import bandit, judged, log_checks, marginal, reward_models, sequences, steps
 from gaelp_sim.evaluate.coverage_cells import ALL, Cell, Grid, Kind, Target, chosen
 from gaelp_sim.evaluate.coverage_graded import Graded, Said, Truth, graded
 from gaelp_sim.evaluate.coverage_logs import WorldRows, earned, steps_of, worlds_lived
@@ -28,6 +29,7 @@ FILE, LOGS = "coverage.jsonl", 400
 """Where answers are kept, and logs in each cell, where nothing else is asked"""
 SLOW = ("fqe",)
 """Asked only by name: each of its answers trains a network"""
+_JUDGES = (bandit, judged, log_checks, marginal, reward_models, sequences, steps)
 OnStep = Callable[[str], None]
 
 
@@ -86,8 +88,8 @@ def _judge_world(kept: Kept, rows: WorldRows, cells: list[Cell], ways: dict[str,
             continue
         log = rows.log(cell.people, late=cell.kind.late)
         target = chances(log, RULE, cell.kind.scenario(cell.people, cell.target))
-        steps, slopes = steps_of(log, target, everything=cell.seen == ALL)
-        judge = Judge(steps, slopes, models.get((cell.people, cell.seen)))
+        taken, slopes = steps_of(log, target, everything=cell.seen == ALL)
+        judge = Judge(taken, slopes, models.get((cell.people, cell.seen)))
         models[cell.people, cell.seen] = judge.model
         told = estimated(judge, cell.target.name, {name: ways[name] for name in left}, checks_of(judge, log.signal))
         kept.add_said(cell, rows.world, {one.estimator: Said.of(one) for one, _ in told})
@@ -172,11 +174,15 @@ class Kept:
 
 
 def print_of(grid: Grid) -> str:
-    """A print of all that decides which worlds are lived through."""
+    """A print of all that decides which worlds are lived through, and of the estimators' own sources and refusals.
+
+    Answers given by other rules can't stand in one table with today's.
+    """
     texts = [f"{GRID_LOGS_SEED} {GRID_TRUTH_SEED} {grid.people} {grid.truth_worlds}"]
     texts += [
         kind.scenario(max(grid.people), target).model_dump_json() for kind in grid.kinds for target in (None, *grid.targets)
     ]
+    texts += [Path(str(module.__file__)).read_text(encoding="utf-8") for module in _JUDGES]
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
 

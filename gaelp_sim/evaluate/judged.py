@@ -19,8 +19,9 @@ from gaelp_sim.evaluate.steps import Found, Steps
 from gaelp_sim.events import Floats, Ints
 
 DECISION, JOURNEY = "decision", "journey"
-ESS_LEAST, ESS_SHARE_LEAST = 200.0, 0.02
-"""Effective sample size that an answer needs, also as a share of the decisions (or users) that it has"""
+ESS_LEAST, ESS_SHARE_LEAST, ESS_SHARE_JOURNEYS = 200.0, 0.02, 0.1
+"""Effective sample size that an answer needs, also as a share of decisions; where whole journeys are weighed, of users:
+with less, which logs pass is luck that their answers share"""
 PAID_LEAST = 60.0
 """Decisions (users) that earned something, thinned as much as the weights thin the sample"""
 CUT_MOST = 0.01
@@ -166,7 +167,8 @@ def _one(judge: Judge, names: tuple[str, str], estimator: Estimator, checks: Che
     ess = total**2 / max(float((found.weights**2).sum()), 1e-300)
     largest = float(found.weights.max(initial=0.0))
     if not reason:
-        reason = _thin(ess, len(found.weights), largest / max(total, 1e-300)) or _few(steps, ess, len(found.weights))
+        least = ESS_SHARE_LEAST if len(found.weights) == len(steps) else ESS_SHARE_JOURNEYS
+        reason = _thin(ess, len(found.weights), least, largest / max(total, 1e-300)) or _few(steps, ess, len(found.weights))
         reason = reason or _left_out(steps, estimator.cut)
     gain = found.influence - (logged - logged.mean())
     value, se = found.value, _standard_error(judge, found.influence)
@@ -183,8 +185,8 @@ def _nothing(names: tuple[str, str, str], users: int, reason: str) -> Estimate:
     return Estimate(*names, None, None, None, None, None, None, None, None, None, None, None, users, True, reason)
 
 
-def _thin(ess: float, count: int, share: float) -> str:
-    needed = max(ESS_LEAST, ESS_SHARE_LEAST * count)
+def _thin(ess: float, count: int, least: float, share: float) -> str:
+    needed = max(ESS_LEAST, least * count)
     if ess < needed:
         return f"the weights are worth {ess:,.0f} observations, not {needed:,.0f}: the target is too far from the log"
     if share > SHARE_MOST:

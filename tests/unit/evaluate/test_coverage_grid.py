@@ -18,6 +18,7 @@ from gaelp_sim.world.simulate import RunRequest, run
 pytest.importorskip("torch")
 
 from gaelp_sim.evaluate import coverage_grid as campaign  # noqa: E402 - only where torch is there
+from gaelp_sim.evaluate import judged  # noqa: E402
 from gaelp_sim.evaluate.coverage_cells import ALL, KINDS, TOLD, Grid, Kind, chosen  # noqa: E402
 from gaelp_sim.evaluate.coverage_graded import Said, Truth, graded  # noqa: E402
 from gaelp_sim.evaluate.coverage_grid import Asked, coverage, print_of  # noqa: E402
@@ -140,6 +141,17 @@ def test_files_of_others_are_refused_in_a_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="other.jsonl:1: no line of a campaign"):
         coverage(Asked(2, FEW, (), SMALL), path, quiet)
     assert print_of(SMALL) != print_of(replace(SMALL, truth_worlds=4))
+
+
+def test_answers_by_other_rules_are_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal's bound that was moved since would mix two kinds of answers in one table."""
+    path, moved = tmp_path / "mine.jsonl", tmp_path / "judged.py"
+    path.write_text(json.dumps({"coverage": campaign.FORMAT, "worlds": print_of(SMALL)}) + "\n")
+    assert not campaign.Kept.opened(path, SMALL).said
+    moved.write_text(Path(str(judged.__file__)).read_text().replace("PAID_LEAST = 60.0", "PAID_LEAST = 61.0"))
+    monkeypatch.setattr(judged, "__file__", str(moved))
+    with pytest.raises(UsageError, match="other worlds, or another program, wrote it"):
+        campaign.Kept.opened(path, SMALL)
 
 
 def test_a_row_a_cell() -> None:
