@@ -16,7 +16,7 @@ import numpy as np
 from gaelp_sim.analyse.experiment_estimates import Estimates, estimated, whole_effect
 from gaelp_sim.analyse.experiment_power import correlation, detectable, power, times_as_large
 from gaelp_sim.analyse.experiment_units import Design
-from gaelp_sim.analyse.experiment_worlds import OUTCOMES, Counted, Setup, lived
+from gaelp_sim.analyse.experiment_worlds import OUTCOMES, Counted, Setup, bidders, lived
 from gaelp_sim.events import Floats, Ints
 from gaelp_sim.planning.compared import interval
 from gaelp_sim.planning.played import PEOPLE_AT_ONCE
@@ -113,6 +113,7 @@ def experiment(scenario: Scenario, design: Design, asked: Asked, on_step: OnStep
 
     Raises UsageError for a design or policies that can't be tested in this scenario.
     """
+    bidders(scenario, asked.policies)  # a wrong name is told before the pilots fly
     plan, error, free = _planned(Setup.of(scenario, design, PILOT_SEED, asked.wait_days), asked, on_step)
     setup, rows = Setup.of(scenario, design, REHEARSAL_SEED, asked.wait_days), []
     kinds = [(accounts, outcome) for accounts in ((APART, SHARED) if design.kind == "budget" else (SHARED,))

@@ -9,6 +9,7 @@ import numpy as np
 from gaelp_sim.analyse.experiment_units import Design, Units, compared, units_of
 from gaelp_sim.errors import GaelpError, UsageError
 from gaelp_sim.events import NONE, US, Column, DecisionStatus, Floats, Ints, TouchKind
+from gaelp_sim.market.bidder import Bidder
 from gaelp_sim.planning.plan import RUN_OUT_DAYS
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import HOURS_PER_DAY, MICROS_PER_UNIT, SECONDS_PER_DAY, SECONDS_PER_HOUR
@@ -69,11 +70,7 @@ def lived(test: Setup, worlds: range, policies: tuple[str, str], *, apart: bool 
     apart: each half of a budget test has its own half of our accounts. Raises UsageError for bidders from outside.
     """
     scenario, design = test.scenario, test.design
-    for name in policies:
-        if named_from_outside(name):
-            raise UsageError(f"--policy {name}: an experiment deals users out, which a bidder from outside can't be told; "
-                             "next: a policy by name, or checkpoint:FOLDER")
-    first, second = (policy_named(name, scenario) for name in policies)
+    first, second = bidders(scenario, policies)
     alone = policies[0] == policies[1]
     us = first if alone else Dealt(first, second)
     shard = Shard(Task(scenario, scenario.seed, "rule", Place(worlds, range(scenario.cells)), 0, None), us=us)
@@ -86,6 +83,15 @@ def lived(test: Setup, worlds: range, policies: tuple[str, str], *, apart: bool 
     count = _Count(test, shard.stack, units)
     _play(shard, scenario.days * HOURS_PER_DAY, count)
     return count.counted(shard.own.controller.spent_total_micros)
+
+
+def bidders(scenario: Scenario, policies: tuple[str, str]) -> tuple[Bidder, Bidder]:
+    """The two by name. Raises UsageError for names that nobody knows, and for bidders from outside."""
+    for name in policies:
+        if named_from_outside(name):
+            raise UsageError(f"--policy {name}: an experiment deals users out, which a bidder from outside can't be told; "
+                             "next: a policy by name, or checkpoint:FOLDER")
+    return policy_named(policies[0], scenario), policy_named(policies[1], scenario)
 
 
 def _play(shard: Shard, ad_hours: int, count: _Count) -> None:

@@ -42,6 +42,17 @@ def test_the_truth_is_that_of_the_same_worlds_under_either_policy() -> None:
             assert np.allclose(np.bincount(here.units.world, weights=here.outcome[outcome]), total)
 
 
+@pytest.mark.parametrize("mode", ["devices", "linked"])
+def test_everything_that_users_bring_is_counted(mode: str) -> None:
+    """Both policies at once; no sale and no charge falls on a user who is not compared."""
+    setup = Setup.of(_scenario(200, "days=3", f"identity.mode={mode}"), Design(), 9)
+    lives = lived(setup, range(2), BOTH)
+    units = lives.units
+    for outcome, total in lives.total.items():
+        counted = np.where(units.weight > 0, lives.outcome[outcome], 0.0)
+        assert np.allclose(np.bincount(units.world, weights=counted), total) and total.sum() != 0
+
+
 def test_a_planted_effect_is_found_without_bias() -> None:
     """Users known, budgets slack, rivals frozen: nobody is in anybody's way, to the last bit of a dollar."""
     report, rows = _rehearsed(_scenario(300, "days=8"), Design(), Asked(BOTH, worlds=30, pilots=15))
@@ -98,11 +109,16 @@ def test_pilots_and_rehearsals_have_worlds_of_their_own() -> None:
     assert max(PILOT_SEED, REHEARSAL_SEED) < training_seed(0, 0)
 
 
+def _unasked(step: str) -> None:
+    raise AssertionError(step)
+
+
 def test_what_can_t_be_tested_is_refused() -> None:
-    with pytest.raises(UsageError, match="bidder from outside"):
-        lived(Setup.of(_scenario(100), Design(), 9), range(2), ("rule", "my_module:Mine"))
-    with pytest.raises(UsageError, match="no such policy"):
-        lived(Setup.of(_scenario(100), Design(), 9), range(2), ("rule", "ruel"))
+    for name, why in (("my_module:Mine", "bidder from outside"), ("ruel", "no such policy")):
+        with pytest.raises(UsageError, match=why):
+            lived(Setup.of(_scenario(100), Design(), 9), range(2), ("rule", name))
+        with pytest.raises(UsageError, match=why):  # before any world is lived through
+            experiment(_scenario(100), Design(), Asked(("rule", name)), _unasked)
     with pytest.raises(UsageError, match="fewer than 10 a region"):
         Setup.of(_scenario(100), Design("geo", regions=20), 9)
 

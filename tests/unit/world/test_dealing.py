@@ -55,6 +55,16 @@ def test_a_policy_dealt_with_itself_is_itself(scenario: Scenario, name: str) -> 
         assert np.array_equal(alone["notes"], both["notes"][:, part])
 
 
+def test_a_learned_policy_dealt_with_itself_is_itself() -> None:
+    """Its memory moves on as if it were alone, and its draws are the same."""
+    pytest.importorskip("torch")
+    scenario = load_scenario("parental_controls", ["population.people=150", "days=2", "identity.mode=perfect"])
+    alone = _decided(scenario, policy_named("ppo", scenario))
+    both = _decided(scenario, _dealt(scenario, ("ppo", "ppo"), _by_user))
+    assert (alone["bid_micros"] > 0).sum() > 20
+    assert all(np.array_equal(alone[column], both[column]) for column in alone.keys() - {"notes"})
+
+
 @pytest.mark.parametrize("second", [False, True])
 def test_one_who_is_dealt_everything_is_alone(scenario: Scenario, second: bool) -> None:
     """Rule and planner: the other one changes nothing by being there."""
