@@ -60,7 +60,7 @@ RANKING = ("policy", "gain", "low", "high", "best_share")
 )
 @click.option(
     "--by-cell", is_flag=True,
-    help="Of the grid a row a cell: coverage/rmse of each estimator, and in brackets the percentage of logs refused.",
+    help="Of the grid a row a cell: coverage, bias and rmse of each estimator, in brackets the percentage of logs refused.",
 )
 @click.pass_obj
 def ope(settings: Settings, /, run: str, policies: tuple[str, ...], **asked: Any) -> None:
@@ -73,7 +73,8 @@ def ope(settings: Settings, /, run: str, policies: tuple[str, ...], **asked: Any
 
     With --coverage alone it grades the estimators, cell by cell of a grid over the log's days, its people, how far the
     policy is from the logged one, and what is seen of people: bias, error, how often 95 % intervals hold the truth, their
-    width, and the share of logs refused. All but fqe, which --estimator fqe asks (minutes a cell).
+    width, and the share of logs refused; and how good the choice among four candidates is. All but fqe, which
+    --estimator fqe asks (minutes a cell).
 
     \b
     Example:
@@ -82,12 +83,8 @@ def ope(settings: Settings, /, run: str, policies: tuple[str, ...], **asked: Any
     _check_together(policies, asked)
     library.when_compiling(lambda: say(settings, COMPILING))
     if asked["coverage"] and not policies:
-        rows = schooling.covered_by_cell(asked["estimators"], asked, lambda step: say(settings, step))
-        if asked["by_cell"] and not settings.as_json:
-            rows = schooling.by_cell(rows)
-            print_records(rows, settings, columns=tuple(rows[0]))
-            return
-        print_records(rows, settings, columns=CELLS)
+        graded = schooling.covered_by_cell(asked["estimators"], asked, lambda step: say(settings, step))
+        _print_grid(graded, asked, settings)
         return
     if asked["coverage"]:
         rows = schooling.covered(settings.db_url, run, policies, asked, lambda step: say(settings, step))
@@ -103,6 +100,18 @@ def ope(settings: Settings, /, run: str, policies: tuple[str, ...], **asked: Any
         print_records(told["ranking"], settings, columns=RANKING)
     for line in told["remarks"]:
         say(settings, line)
+
+
+def _print_grid(told: dict[str, list[dict[str, Any]]], asked: dict[str, Any], settings: Settings) -> None:
+    """Print grades by cell, then those of what was chosen."""
+    if settings.as_json:
+        print_json(told)
+        return
+    rows = schooling.by_cell(told["cells"]) if asked["by_cell"] else told["cells"]
+    print_records(rows, settings, columns=tuple(rows[0]) if asked["by_cell"] else CELLS)
+    if told["choices"]:
+        click.echo()
+        print_records(told["choices"], settings, columns=tuple(told["choices"][0]))
 
 
 def _check_together(policies: tuple[str, ...], asked: dict[str, Any]) -> None:

@@ -181,22 +181,25 @@ def covered(
 
 def covered_by_cell(
     estimators: Sequence[str], graded: dict[str, Any], on_step: Callable[[str], None]
-) -> list[Record]:
-    """How estimators do in the cells of a grid; graded: logs, cells and out, None for the usual file."""
+) -> dict[str, list[Record]]:
+    """How estimators do in the cells of a grid, and what is chosen by them; graded: logs, cells and out, None for the usual
+    file."""
     _needs_torch()
     from gaelp_sim.evaluate.coverage_grid import FILE, Asked, coverage
 
     wanted = Asked(graded["logs"], tuple(estimators), tuple(graded["cells"]))
-    return [row.as_json() for row in coverage(wanted, graded["out"] or Path(FILE), on_step)]
+    found = coverage(wanted, graded["out"] or Path(FILE), on_step)
+    return {"cells": [row.as_json() for row in found.cells], "choices": [row.as_json() for row in found.choices]}
 
 
 def by_cell(rows: Sequence[Record]) -> list[Record]:
-    """A row for each cell, a column for each estimator: coverage/rmse, and the percentage refused where there are such."""
+    """A row for each cell, a column for each estimator: coverage, bias and root mean square error, and in brackets the
+    percentage refused where there are such."""
     found: dict[str, Record] = {}
     for row in rows:
         about = {"cell": row["cell"], "logs": row["logs"], "truth": f"{row['truth']:.1f}"}
         cell = found.setdefault(row["cell"], about)
-        told = "" if row["coverage"] is None else f"{row['coverage']:.2f}/{row['rmse']:.1f}"
+        told = "" if row["coverage"] is None else f"{row['coverage']:.2f} {row['bias']:+.1f} {row['rmse']:.1f}"
         share = f"({100 * row['refused']:.0f})" if row["refused"] else ""
         cell[row["estimator"]] = f"{told} {share}".strip()
     return list(found.values())

@@ -12,6 +12,8 @@ from gaelp_sim.scenario.schema import Scenario
 ALL, TOLD = "all", "told"
 """Whether estimators also see what people truly are, or what an advertiser is told"""
 SCENARIO = "short"
+CHOICE = "choice"
+"""The kind of worlds in which candidates are chosen among"""
 _ALWAYS = (
     "worlds=1", "cells=1", "log=all", "us.policy.exploration=1", "us.policy.pacing=none", "response.brand_base=3",
 )
@@ -51,18 +53,34 @@ TARGETS = tuple(
     Target(name, (f"us.policy.exploration={share}",)) for name, share in (("near", 0.9), ("middle", 0.7), ("far", 0.4))
 )
 """The rule, which explores in so many of its decisions where the log does in all"""
+CHOICES = tuple(
+    Target(name, ("us.policy.exploration=0.7", f"us.policy.bid_multiplier={multiple}"))
+    for name, multiple in (("quarter", 0.25), ("half", 0.5), ("market", 1), ("double", 2))
+)
+"""Candidates to choose among: the rule of the middle, bidding so many times the market's price"""
+_ADS_TELL = (
+    "response.brand_base=1",
+    *(f"channels.search.click_rate.{stage}={rate}" for stage, rate in (
+        ("unaware", 0.05), ("aware", 0.12), ("considering", 0.26), ("intent", 0.425)
+    )),
+    *(f"channels.social.click_rate.{stage}={rate}" for stage, rate in (
+        ("unaware", 0.0225), ("aware", 0.04), ("considering", 0.065), ("intent", 0.085)
+    )),
+)
+"""Ads are clicked five times as often, and fewer people know us without them: so candidates differ by 10 % and more"""
 PEOPLE = (1_000, 4_000)
 """Of a log; the smaller logs are people of the larger ones"""
 DAYS = (4, 12)
 KINDS = (
     *(Kind("slack", days) for days in DAYS),
     *(Kind("late", days, ("conversion.report_delay_max_hours=96",), late=True) for days in DAYS),
+    Kind(CHOICE, 12, _ADS_TELL),
     Kind("budget", 12, usd_day_per_person=0.012),
     Kind("rivals", 12, ("rivals_learn=true",)),
     Kind("devices", 12, ("identity.mode=devices",)),
 )
-"""slack: what estimators take for granted holds; the last three couple users by money, by rivals who learn, and by people
-who are several users"""
+"""slack: what estimators take for granted holds; choice: the same, among candidates that differ; the last three couple
+users by money, by rivals who learn, and by people who are several users"""
 
 
 @dataclass(frozen=True)
@@ -86,20 +104,29 @@ class Grid:
 
     kinds: tuple[Kind, ...] = KINDS
     targets: tuple[Target, ...] = TARGETS
+    choices: tuple[Target, ...] = CHOICES
     people: tuple[int, ...] = PEOPLE
     truth_worlds: int = 100
     """Worlds of the larger size that tell the truth: with so many, its standard error is a tenth of a log's, or less"""
 
     @property
     def cells(self) -> list[Cell]:
-        """Every combination where users are apart; elsewhere the target in the middle, the larger logs, what is told."""
+        """Every combination where users are apart; the candidates to choose among; elsewhere the target in the middle. All
+        but the first of the larger logs and of what is told."""
         found = []
         for kind in self.kinds:
             if kind.name == "slack":
                 found += [Cell(kind, to, n, seen) for to in self.targets for n in self.people for seen in (ALL, TOLD)]
             else:
-                found.append(Cell(kind, self.targets[len(self.targets) // 2], max(self.people), TOLD))
+                found += [Cell(kind, to, max(self.people), TOLD) for to in self.targets_of(kind)]
         return found
+
+    def targets_of(self, kind: Kind) -> tuple[Target, ...]:
+        """What is judged in a kind of worlds."""
+        if kind.name == CHOICE:
+            return self.choices
+        middle = len(self.targets) // 2
+        return self.targets if kind.name == "slack" else self.targets[middle : middle + 1]
 
 
 def chosen(grid: Grid, parts: Sequence[str]) -> list[Cell]:

@@ -14,7 +14,8 @@ from typing import Any
 
 from gaelp_sim.errors import UsageError
 from gaelp_sim.evaluate import bandit, judged, log_checks, marginal, reward_models, sequences, steps
-from gaelp_sim.evaluate.coverage_cells import ALL, Cell, Grid, Kind, Target, chosen
+from gaelp_sim.evaluate.coverage_cells import ALL, CHOICE, Cell, Grid, Kind, Target, chosen
+from gaelp_sim.evaluate.coverage_choices import Chosen, choices_graded
 from gaelp_sim.evaluate.coverage_graded import Graded, Said, Truth, graded
 from gaelp_sim.evaluate.coverage_logs import WorldRows, earned, steps_of, worlds_lived
 from gaelp_sim.evaluate.judged import Estimator, Judge, checks_of, estimated, named
@@ -46,8 +47,18 @@ class Asked:
     grid: Grid = field(default_factory=Grid)
 
 
-def coverage(asked: Asked, out: Path, on_step: OnStep) -> list[Graded]:
-    """Grade estimators cell by cell; what `out` holds already is not made again.
+@dataclass(frozen=True)
+class Campaign:
+    """What a campaign has found."""
+
+    cells: list[Graded]
+    """A grade for each estimator in each cell"""
+    choices: list[Chosen]
+    """A grade for each estimator's choices, where all candidates were among the cells"""
+
+
+def coverage(asked: Asked, out: Path, on_step: OnStep) -> Campaign:
+    """Grade estimators cell by cell, and what is chosen by them; what `out` holds already is not made again.
 
     Raises UsageError for unknown names, and for a file that other worlds or another program wrote.
     """
@@ -63,10 +74,23 @@ def coverage(asked: Asked, out: Path, on_step: OnStep) -> list[Graded]:
             on_step(f"{kind.name}, {kind.days} days: logs {worlds.start + 1} to {worlds.stop} of {asked.logs}")
             for rows in worlds_lived(kind.scenario(max(asked.grid.people)), GRID_LOGS_SEED, worlds):
                 _judge_world(kept, rows, here, ways)
-    return [
-        graded(cell, name, [kept.said[cell.name, log][name] for log in range(asked.logs)], kept.truths[_truth_name(cell)])
-        for cell in cells for name in ways
-    ]
+    return Campaign(
+        [graded(cell, name, _answers(kept, cell, name, asked), kept.truths[_truth_name(cell)])
+         for cell in cells for name in ways],
+        _choices(asked, kept, [cell for cell in cells if cell.kind.name == CHOICE], ways),
+    )
+
+
+def _answers(kept: Kept, cell: Cell, name: str, asked: Asked) -> list[Said]:
+    return [kept.said[cell.name, log][name] for log in range(asked.logs)]
+
+
+def _choices(asked: Asked, kept: Kept, cells: list[Cell], ways: Iterable[str]) -> list[Chosen]:
+    """How well candidates are chosen by each estimator, log by log; nothing where some of them were not asked for."""
+    if len(cells) < len(asked.grid.choices):
+        return []
+    truths = [kept.truths[_truth_name(cell)] for cell in cells]
+    return [choices_graded(name, [_answers(kept, cell, name, asked) for cell in cells], truths) for name in ways]
 
 
 def _batches(asked: Asked, kept: Kept, cells: list[Cell], ways: dict[str, Estimator]) -> Iterator[range]:
@@ -180,7 +204,8 @@ def print_of(grid: Grid) -> str:
     """
     texts = [f"{GRID_LOGS_SEED} {GRID_TRUTH_SEED} {grid.people} {grid.truth_worlds}"]
     texts += [
-        kind.scenario(max(grid.people), target).model_dump_json() for kind in grid.kinds for target in (None, *grid.targets)
+        kind.scenario(max(grid.people), target).model_dump_json()
+        for kind in grid.kinds for target in (None, *grid.targets_of(kind))
     ]
     texts += [Path(str(module.__file__)).read_text(encoding="utf-8") for module in _JUDGES]
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]

@@ -19,7 +19,8 @@ pytest.importorskip("torch")
 
 from gaelp_sim.evaluate import coverage_grid as campaign  # noqa: E402 - only where torch is there
 from gaelp_sim.evaluate import judged  # noqa: E402
-from gaelp_sim.evaluate.coverage_cells import ALL, KINDS, TOLD, Grid, Kind, chosen  # noqa: E402
+from gaelp_sim.evaluate.coverage_cells import ALL, CHOICE, CHOICES, KINDS, TOLD, Grid, Kind, chosen  # noqa: E402
+from gaelp_sim.evaluate.coverage_choices import choices_graded  # noqa: E402
 from gaelp_sim.evaluate.coverage_graded import Said, Truth, graded  # noqa: E402
 from gaelp_sim.evaluate.coverage_grid import Asked, coverage, print_of  # noqa: E402
 from gaelp_sim.evaluate.coverage_logs import STAGES, earned, steps_of, worlds_lived  # noqa: E402
@@ -74,7 +75,7 @@ def test_smaller_logs_are_people_of_larger_ones_and_the_truth_is_beside_them() -
 
 def test_who_couples_users_and_who_does_not() -> None:
     grid = Grid()
-    assert len(grid.cells) == 2 * 3 * 2 * 2 + 5 and len({cell.name for cell in grid.cells}) == len(grid.cells)
+    assert len(grid.cells) == 2 * 3 * 2 * 2 + 4 + 5 and len({cell.name for cell in grid.cells}) == len(grid.cells)
     assert {cell.seen for cell in grid.cells} == {ALL, TOLD} and [kind.late for kind in KINDS].count(True) == 2
     slack = KINDS[0].scenario(1_000)
     assert slack.us.budget.usd_day is None and not slack.rivals_learn and slack.identity.mode == "perfect"
@@ -103,6 +104,31 @@ def test_grades_are_plain_counts() -> None:
     assert nobody.coverage is None and nobody.coverage_refused is None and nobody.refused == 1.0
 
 
+def test_choices_are_plain_counts() -> None:
+    """Three candidates, three logs: the best chosen, the worst chosen, and one log in which a candidate was refused."""
+    truths = [Truth(1.0, 0.1, -1.0, 0.1), Truth(3.0, 0.1, 1.0, 0.1), Truth(4.0, 0.1, 2.0, 0.1)]
+    said = Said(0.0, 0.0, 0.0, 0.0, 0.0, -0.5, 0.5, "")
+    worth = [(1.0, 6.0, 0.0), (2.0, 5.0, 0.0), (3.0, 4.0, 0.0)]
+    told = [[said._replace(value=value) for value in row] for row in worth]
+    told[0][1] = told[0][1]._replace(gain_low=0.1)
+    told[2][0] = told[2][0]._replace(gain_low=0.1)
+    told[1][2] = told[1][2]._replace(refused="sales")
+    found = choices_graded("ips", told, truths)
+    assert found.logs == 3 and found.refused == pytest.approx(1 / 3) and found.best_share == 0.5
+    assert found.regret_1 == 1.5 and found.regret_2 == 0.5 and found.regret_worst == 3.0
+    assert found.regret_at_random == pytest.approx(4 / 3) and found.type_1 == 0.5 and found.type_2 == 0.75
+    nothing = choices_graded("ips", [[one._replace(refused="sales") for one in row] for row in told], truths)
+    assert nothing.refused == 1.0 and nothing.regret_1 is None and nothing.type_1 is None
+
+
+def test_all_candidates_are_chosen_among_or_none(tmp_path: Path) -> None:
+    grid = Grid(kinds=(Kind(CHOICE, 3),), people=(150, 300), truth_worlds=3, choices=CHOICES[:2])
+    found = coverage(Asked(2, FEW, (), grid), tmp_path / "all.jsonl", quiet)
+    assert [row.target for row in found.cells] == ["quarter", "quarter", "half", "half"]
+    assert [row.estimator for row in found.choices] == list(FEW) and {row.logs for row in found.choices} == {2}
+    assert not coverage(Asked(2, FEW, ("quarter",), grid), tmp_path / "all.jsonl", quiet).choices
+
+
 def test_truth_is_a_ratio_with_paired_luck() -> None:
     logging = [(100.0, 50), (300.0, 100), (150.0, 60)]
     target = [(earned + 10.0 * users, users) for earned, users in logging]
@@ -115,19 +141,20 @@ def test_a_campaign_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest
     """Cut in the middle of a line and asked for more, file and grades are those of one go; nothing is made twice."""
     whole, cut = tmp_path / "whole.jsonl", tmp_path / "deep" / "cut.jsonl"
     asked = Asked(3, FEW, (), SMALL)
-    rows = coverage(asked, whole, quiet)
+    found = coverage(asked, whole, quiet)
+    rows = found.cells
     assert len(rows) == (3 * 2 * 2 + 1) * len(FEW) and {row.logs for row in rows} == {3}
     coverage(replace(asked, logs=2), cut, quiet)
     text = cut.read_text()
     cut.write_text(text[: text.rindex('"said"') + 20])
     again = coverage(asked, cut, quiet)
-    assert again == rows and sorted(cut.read_text().splitlines()) == sorted(whole.read_text().splitlines())
+    assert again == found and sorted(cut.read_text().splitlines()) == sorted(whole.read_text().splitlines())
 
     def never(*told: object) -> None:
         raise AssertionError("a world was lived through again")
 
     monkeypatch.setattr(campaign, "worlds_lived", never)
-    assert coverage(replace(asked, logs=2, cells=("slack",)), cut, quiet)[0].logs == 2
+    assert coverage(replace(asked, logs=2, cells=("slack",)), cut, quiet).cells[0].logs == 2
     late = next(row for row in rows if row.kind == "late" and row.estimator == "snips")
     assert late.seen == TOLD and late.people == 300
 
@@ -163,7 +190,7 @@ def test_a_row_a_cell() -> None:
         for name, said in (("ips", [sound] * 2), ("dr", [sound, sound._replace(refused="sales")]),
                            ("dm", [sound._replace(refused="history")] * 2))
     ]
-    told = {"ips": "1.00/0.5", "dr": "1.00/0.5 (50)", "dm": "(100)"}
+    told = {"ips": "1.00 +0.5 0.5", "dr": "1.00 +0.5 0.5 (50)", "dm": "(100)"}
     assert by_cell(rows) == [{"cell": cell.name, "logs": 2, "truth": "2.0", **told}]
 
 
