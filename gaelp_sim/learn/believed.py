@@ -111,16 +111,18 @@ def _gains(
     choice: tuple[float, float, Floats, int],
 ) -> NDArray[np.float32]:
     (channel, signal), (lift, paid), (money, factor, levels, actions) = seen, parts, choice
-    first, bids, values = at.options.first, len(levels) - 1, ranks.value.shape[1]
+    bids, values, stands = len(levels) - 1, ranks.value.shape[1], at.options.stands
     found = np.zeros((len(channel), actions), dtype=np.float32)
     # Chances to win and costs at each level are the same for all of a signal's opportunities: they are looked up once.
     most, signals = lift.shape[1], len(at.prices.market_usd)
     wins, costs = np.full((signals, most, values, bids), np.nan), np.empty((signals, most, values, bids))
     for i in range(len(channel)):
         of = signal[i]
-        for option in range(first[channel[i] + 1] - first[channel[i]]):
-            row = first[channel[i]] + option
-            base = 1 + bids * at.options.creative[row]
+        for creative in range(stands.shape[1]):
+            row, base = stands[channel[i], creative], 1 + bids * creative
+            option = row - at.options.first[channel[i]]
+            if option < 0:
+                continue
             for value in range(values):
                 if paid[i, option, value] <= 0.0:
                     continue
@@ -149,6 +151,8 @@ def _look_up(at: Dynamics, signal: int, asked: Floats, into: tuple[Floats, Float
 def _lifts(at: Dynamics, channel: Codes, lift: Floats, creatives: int) -> NDArray[np.float32]:
     found, first = np.zeros((len(channel), creatives), dtype=np.float32), at.options.first
     for i in range(len(channel)):
-        for option in range(first[channel[i] + 1] - first[channel[i]]):
-            found[i, at.options.creative[first[channel[i]] + option]] = lift[i, option].sum()
+        for creative in range(creatives):
+            option = at.options.stands[channel[i], creative] - first[channel[i]]
+            if option >= 0:
+                found[i, creative] = lift[i, option].sum()
     return found

@@ -140,16 +140,17 @@ def gains(
     """
     (channel, signal), (levels, actions) = seen, choice
     found = np.zeros((len(channel), actions), dtype=np.float32)
-    first, bids = at.options.first, len(levels) - 1
+    first, stands, bids = at.options.first, at.options.stands, len(levels) - 1
     for i in range(len(channel)):
         market = at.prices.market_usd[signal[i]]
         scale = market * money[1]
-        for place in range(first[channel[i] + 1] - first[channel[i]]):
-            paid = offer.paid[i, place]
-            if paid <= 0.0:
+        for creative in range(stands.shape[1]):
+            place = stands[channel[i], creative] - first[channel[i]]
+            if place < 0 or offer.paid[i, place] <= 0.0:
                 continue
+            paid = offer.paid[i, place]
             ranked = offer.clicks[i, place] / paid
-            base = 1 + bids * at.options.creative[first[channel[i]] + place]
+            base = 1 + bids * creative
             for level in range(bids):
                 asked = levels[level + 1] * market * ranked / scale
                 wins = looked_up(at.prices.below[signal[i]], asked)
@@ -179,6 +180,8 @@ def by_creative(at: Dynamics, channel: Codes, lift: Floats, creatives: int) -> N
     """(n, creatives): the lift of each creative in dollars, 0 for those that the channel does not have."""
     found, first = np.zeros((len(channel), creatives), dtype=np.float32), at.options.first
     for i in range(len(channel)):
-        for place in range(first[channel[i] + 1] - first[channel[i]]):
-            found[i, at.options.creative[first[channel[i]] + place]] = lift[i, place]
+        for creative in range(creatives):
+            place = at.options.stands[channel[i], creative] - first[channel[i]]
+            if place >= 0:
+                found[i, creative] = lift[i, place]
     return found

@@ -38,6 +38,8 @@ class Options(NamedTuple):
     """What of the price to beat we pay on average where we win, in dollars"""
     shown: Lead
     """(options x states)"""
+    stands: Ints
+    """(channels, creatives): the option that does what a creative does there, NONE where it may not be shown"""
 
 
 class Dynamics(NamedTuple):
@@ -157,15 +159,19 @@ def _shares(model: Model) -> Floats:
 def _options(model: Model, states: States, *, mails: bool) -> Options:
     """Creatives by channel; of several that do the same, the first."""
     fits, effects = Fits.of(model.scenario), model.effects
-    channels, creatives = [], []
+    channels: list[int] = []
+    creatives: list[int] = []
+    stands = np.full((model.channels, len(model.scenario.creatives)), NONE, dtype=np.int64)
     for channel in range(model.channels):
         known: list[tuple[float, ...]] = []
+        first = len(channels)
         for code in dict.fromkeys(fits.options[channel][: int(fits.option_count[channel])].tolist()):
             does = (*effects.match[code].tolist(), float(effects.family[code]), mails * float(model.signup[code]))
             if does not in known:
                 known.append(does)
                 channels.append(channel)
                 creatives.append(code)
+            stands[channel, code] = first + known.index(does)
     worn = np.where(effects.family[creatives][:, None] == 0, states.teach, states.offer)
     quality = effects.match[creatives][:, states.stage] * effects.worn[worn]
     rate = effects.click_rate[channels][:, states.stage] * effects.segment_click[states.segment]
@@ -176,7 +182,7 @@ def _options(model: Model, states: States, *, mails: bool) -> Options:
     shown = [where_shown(model, place, states) for place in zip(channels, creatives, strict=True)]
     return Options(
         np.searchsorted(channels, np.arange(model.channels + 1)).astype(np.int64), np.array(creatives, dtype=np.int16),
-        clicks, rank, paid, Lead.stacked(shown),
+        clicks, rank, paid, Lead.stacked(shown), stands,
     )
 
 

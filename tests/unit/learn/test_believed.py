@@ -53,9 +53,11 @@ def _alone(given: tuple[Any, ...], i: int) -> tuple[np.ndarray, np.ndarray]:
     gain, lifts = np.zeros(actions, dtype=np.float32), np.zeros(creatives, dtype=np.float32)
     channel, signal, bids = of.channel[i], of.signal[i], len(LEVELS) - 1
     scale = at.prices.market_usd[signal] * factor
-    for row in range(at.options.first[channel], at.options.first[channel + 1]):
+    for creative in range(creatives):
+        row = at.options.stands[channel, creative]
+        if row < 0:
+            continue
         lift, paid = _of_option(given, i, row)
-        creative = at.options.creative[row]
         lifts[creative] = lift.sum()
         for value in np.flatnonzero(paid > 0.0):
             for level in range(bids):

@@ -40,7 +40,7 @@ from gaelp_sim.learn.rollout import Classroom, live  # noqa: E402
 from gaelp_sim.learn.teaching import gains  # noqa: E402
 from gaelp_sim.learn.train import EPOCHS, Training  # noqa: E402
 from gaelp_sim.learn.update import Lesson  # noqa: E402
-from gaelp_sim.market.actions import LEVELS, Actions  # noqa: E402 - only where torch is there
+from gaelp_sim.market.actions import BIDS, LEVELS, Actions  # noqa: E402 - only where torch is there
 from gaelp_sim.planning.expecting import known  # noqa: E402
 
 TINY = Plan(epochs=4, worlds=3, people=200, validate_every=2, validation_worlds=2, believed_share=0.25, taught_share=0.5,
@@ -72,6 +72,25 @@ def test_gains_are_what_bids_earn_on_average(room: Classroom) -> None:
             brute = lift * wins.mean() - paid * (price * wins).mean()
             action = int(actions.number(np.array([level]), np.array([creative]))[0])
             assert found[action] == pytest.approx(brute, abs=0.004 * lift + 1e-4)
+
+
+def test_every_ad_that_may_be_shown_is_judged(room: Classroom) -> None:
+    """An ad that does what another does is worth, and costs, what that other does: it is not free because it is no option
+    of the planner's."""
+    scenario = load_scenario("parental_controls", ["days=2"])
+    actions = Actions.of(scenario)
+    net = JourneyNet.born(Shape(actions.count, actions.creatives, hidden=8, encoder=8), Draws(1))
+    lived = live(Classroom.of(scenario, 600, 2), net, 7, floor=0.02).kept
+    names = [creative.name for creative in scenario.creatives]
+    offer, emergency = (1 + BIDS * names.index(name) for name in ("offer", "emergency"))
+    search = lived["channel"] == 0
+    for name in ("gain", "believed_gain"):
+        gain = lived[name]
+        assert (gain[search, offer : offer + BIDS] == gain[search, emergency : emergency + BIDS]).all(), name
+        for channel, allowed in enumerate(actions.allowed):
+            dearest = np.flatnonzero(allowed)[1:][BIDS - 1 :: BIDS]
+            assert (gain[lived["channel"] == channel][:, dearest] != 0).any(axis=0).all(), (name, channel)
+            assert (gain[lived["channel"] == channel][:, ~allowed] == 0).all(), (name, channel)
 
 
 def test_rewards_go_to_the_last_decision_before_the_sale() -> None:
