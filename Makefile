@@ -10,7 +10,7 @@ WORKERS ?= 2
 OFFLINE := .venv-offline
 ORACLES := .venv-oracles
 
-.PHONY: run install test offline oracles lint bench crash hashes campaigns postgres clean
+.PHONY: run install test docs offline oracles lint bench crash hashes campaigns postgres clean
 
 run: $(VENV)/core.stamp
 	$(BIN)/gaelp run scenarios/parental_controls.yaml
@@ -24,6 +24,10 @@ install: $(VENV)/all.stamp
 
 test: $(VENV)/test.stamp postgres
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+# The pages that are made from the program itself.
+docs: $(VENV)/core.stamp
+	$(BIN)/python docs/pages.py
 
 # d3rlpy pins another Gymnasium than the one we test with: it gets an environment of its own.
 offline: $(OFFLINE)/stamp
