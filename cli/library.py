@@ -45,6 +45,13 @@ def when_compiling(tell: Callable[[], None]) -> None:
     tell_when_compiling(tell)
 
 
+def compiled_loops_folder() -> str:
+    """Where machine code is kept; empty where nothing can be written."""
+    from gaelp_sim.compiled import kept_in
+
+    return kept_in()
+
+
 def simulated(request: RunRequest, *, on_progress: Callable[[Progress], None]) -> RunSummary:
     """Simulate into the store."""
     from gaelp_sim.world import simulate

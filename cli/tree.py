@@ -38,6 +38,7 @@ COMMANDS = {
     "scenarios": Lazy("gaelp_sim.cli.scenarios:scenarios", "List, show, check and start scenario files."),
     "verify": Lazy("gaelp_sim.cli.verify:verify", "Check a run, the market and pacing against what is known."),
     "db": Lazy("gaelp_sim.cli.db:db", "Upgrade, inspect and verify the store."),
+    "doctor": Lazy("gaelp_sim.cli.doctor:doctor", "Check that this machine has what the program needs."),
     "completion": Lazy("gaelp_sim.cli.completion:completion", "Print the completion script of a shell."),
 }
 

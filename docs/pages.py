@@ -42,7 +42,8 @@ columns are a promise (see the [changelog](../CHANGELOG.md)); new ones may come 
 def commands_page() -> str:
     """Every command's help, in the order of `gaelp --help`."""
     parts = [MADE, "# Commands", COMMANDS_INTRO.rstrip()]
-    context = click.Context(gaelp, info_name="gaelp", terminal_width=COLUMNS, max_content_width=COLUMNS)
+    settings = gaelp.context_settings | {"terminal_width": COLUMNS, "max_content_width": COLUMNS}
+    context = click.Context(gaelp, info_name="gaelp", **settings)
     for path, command, inside in _leaves(gaelp, context):
         told = click.Context(command, parent=inside, info_name=path.split()[-1], terminal_width=COLUMNS,
                              max_content_width=COLUMNS)

@@ -45,6 +45,11 @@ def tell_when_compiling(tell: Callable[[], None]) -> None:
     event.register("numba:compile", _Once(tell))  # type: ignore[no-untyped-call]
 
 
+def kept_in() -> str:
+    """The folder that holds the world's machine code; empty where none can be written."""
+    return _cache_folder("")
+
+
 class _Once(event.Listener):
     def __init__(self, tell: Callable[[], None]) -> None:
         self.tell: Callable[[], None] | None = tell
