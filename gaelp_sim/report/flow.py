@@ -146,7 +146,7 @@ def _apart(tops: Sequence[float], height: float) -> list[float]:
     placed: list[float] = []
     for top in tops:
         placed.append(max(top, placed[-1] + _LINE - 2 if placed else 0.0))
-    limit = height - 28
+    limit = height - _LINE
     for number in range(len(placed) - 1, -1, -1):
         placed[number] = min(placed[number], limit)
         limit = placed[number] - (_LINE - 2)

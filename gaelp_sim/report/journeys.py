@@ -40,7 +40,8 @@ def journeys(facts: Facts) -> Markup:
     )
 
 
-def _end(row: Row, us: str) -> str:
+def ending(row: Row, us: str) -> str:
+    """How the journeys of a row of report_stages ended: the name of one of ENDS."""
     if row["status"] == "CONVERTED":
         return OURS if row["converted_advertiser"] == us else RIVALS
     return GIVEN_UP if row["status"] == "LOST" else OPEN
@@ -53,7 +54,7 @@ def _stage(row: Row) -> str:
 def _told(facts: Facts) -> str:
     ends: Counter[str] = Counter()
     for row in facts.rows("report_stages"):
-        ends[_end(row, facts.us)] += int(row["journeys"])
+        ends[ending(row, facts.us)] += int(row["journeys"])
     listed = "; ".join(f"{node.name} {ends[node.name]:,}" for node in ENDS)
     return (
         f"{plural(ends.total(), 'journey')}: {listed}. A sale that is decided but not paid leaves its journey open; "
@@ -69,7 +70,7 @@ def _everybody(facts: Facts) -> Markup:
     for row in rows:
         segment, stage = _kept(spoken(row["segment"]), segments), _stage(row)
         flows[0, segment, stage] += int(row["journeys"])
-        flows[1, stage, _end(row, facts.us)] += int(row["journeys"])
+        flows[1, stage, ending(row, facts.us)] += int(row["journeys"])
     columns = [[Node(name, number % 6) for number, name in enumerate(segments)], [Node(name, 6) for name in STAGES], ENDS]
     return flow_chart("Journeys from segment over stage to outcome", columns, flows)
 
@@ -160,7 +161,7 @@ def _bars(title: str, counted: dict[int, int], upto: tuple[int, str]) -> Markup:
         )
         for number in range(min(most, max(counted)) + 1)
     ]
-    y = Axis(0.0, max(counted.values()) * 1.08, "", count)
+    y = Axis(0.0, max(max(counted.values()) * 1.08, 2.05), "", count)
     return page.panel(title, bar_chart(title, bars, name, y))
 
 

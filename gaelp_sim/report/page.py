@@ -114,7 +114,12 @@ def command(run_id: str, asked: Answer) -> str:
 
 def asked_again(run_id: str, *answers: Answer) -> Markup:
     """The SQL behind the numbers above, folded."""
-    told = Markup("").join(
-        Markup("<p>{}</p><pre>{}</pre>").format(one.query.question, command(run_id, one)) for one in answers
+    return asked_of([(run_id, one) for one in answers])
+
+
+def asked_of(asked: Sequence[tuple[str, Answer]]) -> Markup:
+    """The same for several runs."""
+    told = NOTHING.join(
+        Markup("<p>{}</p><pre>{}</pre>").format(one.query.question, command(run_id, one)) for run_id, one in asked
     )
     return Markup("<details><summary>The SQL behind these numbers</summary>{}</details>").format(told)

@@ -195,5 +195,5 @@ def _by_day(rows: list[Row]) -> Markup:
         for number in range(last // width + 1)
     ]
     name = "day of the run" if width == 1 else f"day of the run, {width} days a bar"
-    y = Axis(0.0, max(struck.values()) * 1.08, "", count)
+    y = Axis(0.0, max(max(struck.values()) * 1.08, 2.05), "", count)
     return page.panel("Crises and life events by day", bar_chart("Crises by day", bars, name, y))

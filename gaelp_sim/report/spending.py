@@ -16,6 +16,10 @@ POINTS = 120
 """A line has no more points than this, however long the run"""
 
 
+IDLE_HOURS = 24
+"""So long without any spend at the run's end is worth a sentence"""
+
+
 def spending(facts: Facts) -> Markup:
     """What was spent when, beside the budget."""
     spent, limits = facts.rows("report_spend"), facts.rows("report_budgets")
@@ -46,11 +50,17 @@ def _limit(facts: Facts) -> float | None:
 def _told(facts: Facts) -> str:
     spent = sum(int(row["spend_micros"]) for row in facts.rows("report_spend")) / MICROS_PER_UNIT
     limit, ended = _limit(facts), sum(1 for row in facts.rows("report_budgets") if row["exhausted"])
+    last = max(int(row["hour"]) for row in facts.rows("report_spend")) + 1
+    idle = ""
+    if facts.run.hours_done - last >= IDLE_HOURS:
+        idle = (
+            f" Nothing was spent from hour {last % 24} of day {last // 24} on: a month's limit, or the policy, stopped it."
+        )
     if limit is None:
-        return f"We spent {usd(spent)}; no daily limit was set."
+        return f"We spent {usd(spent)}; no daily limit was set.{idle}"
     return (
         f"We spent {usd(spent)}, {percent(spent / limit)} of what the daily limits allow ({usd(limit)}). "
-        f"A limit ran out on {plural(ended, 'day')} of {len(facts.rows('report_budgets')):,}."
+        f"A limit ran out on {plural(ended, 'day')} of {len(facts.rows('report_budgets')):,}.{idle}"
     )
 
 
@@ -61,12 +71,19 @@ def thinned(points: Sequence[Point]) -> list[Point]:
     return kept if not points or kept[-1] == points[-1] else [*kept, points[-1]]
 
 
-def _total(facts: Facts) -> Markup:
-    first, last = facts.run.start_hour, max(facts.run.hours_done, facts.run.start_hour + 1)
-    total, points = 0.0, [(first / 24, 0.0)]
+def total_over_time(facts: Facts) -> list[Point]:
+    """Spend so far over days of the run, a point for each hour in which something was spent."""
+    total, points = 0.0, [(facts.run.start_hour / 24, 0.0)]
     for row in facts.rows("report_spend"):
         total += int(row["spend_micros"]) / MICROS_PER_UNIT
         points.append(((int(row["hour"]) + 1) / 24, total))
+    return points
+
+
+def _total(facts: Facts) -> Markup:
+    first, last = facts.run.start_hour, max(facts.run.hours_done, facts.run.start_hour + 1)
+    points = total_over_time(facts)
+    total = points[-1][1]
     limit = _limit(facts)
     lines = [Line("spent", thinned(points), 0)]
     even = [(first / 24, 0.0), (last / 24, total)]

@@ -28,7 +28,7 @@ dt{font-weight:600;margin-top:.5em}dd{margin:0 0 .5em}
 .wide{overflow-x:auto;margin:.6em 0}table{border-collapse:collapse;font-size:.9rem}
 th,td{text-align:left;padding:4px 12px 4px 0;border-bottom:1px solid var(--rule);vertical-align:top}
 th.n,td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-th.w,td.w{min-width:17em}
+th.w,td.w{min-width:17em;overflow-wrap:anywhere}
 svg{display:block;width:100%;max-width:540px;height:auto}
 svg text{fill:var(--text);font:13px system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif}
 svg .m{fill:var(--muted)}svg .r{stroke:var(--rule);stroke-width:1}svg .l{fill:none;stroke-width:2}
