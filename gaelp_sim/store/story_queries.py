@@ -33,7 +33,7 @@ STORY_QUERIES = (
         "What happened to one person, rivals' ads, lost auctions and reports too? (-p person=0 -p world=0)",
         """
         SELECT happened_s, happened_at, what, advertiser, ours, channel, signal, creative, device, clicked, bid_usd,
-          price_usd, value_usd, chance
+          price_usd, value_usd, chance, touch_slot
         FROM (
           SELECT t.touched_s AS happened_s, t.touched_at AS happened_at, 1 AS step, t.touch_slot, t.kind AS what,
             t.advertiser, t.ours, t.channel, t.signal, t.creative, t.device, t.examined, t.clicked, d.bid_usd, t.price_usd,
@@ -90,7 +90,7 @@ STORY_QUERIES = (
     NamedQuery(
         "journey_credit", "How do models share the person's sales between touches, and what did each touch cause?",
         """
-        SELECT touched_at, channel, model, share, credited_usd FROM (
+        SELECT model, touched_s, touch_slot, touched_at, channel, share, credited_usd FROM (
           SELECT touched_s, touched_at, touch_slot, channel, model, share, credited_usd FROM credit
           WHERE world_id = :world AND person_id = :person
           UNION ALL
@@ -98,6 +98,14 @@ STORY_QUERIES = (
           FROM truth_credit WHERE world_id = :world AND person_id = :person
         ) AS u
         ORDER BY model, touched_s, touch_slot
+        """,
+        {"person": 0, "world": 0},
+    ),
+    NamedQuery(
+        "journey_beliefs", "What did our policy see when it decided, 41 float32 each? (-p person=0 -p world=0)",
+        """
+        SELECT decided_s, channel, features FROM decisions WHERE world_id = :world AND person_id = :person
+        ORDER BY decided_s
         """,
         {"person": 0, "world": 0},
     ),
