@@ -13,8 +13,8 @@ from gaelp_sim.cli.params import RunRef
 
 ALWAYS = ("happened_at", "what", "advertiser", "channel")
 WHERE_TOLD = (
-    "signal", "creative", "device", "clicked", "bid_usd", "price_usd", "value_usd", "chance", "believed_stage",
-    "believed_stage_chance", "believed_fatigue",
+    "signal", "creative", "device", "clicked", "bid_usd", "price_usd", "value_usd", "chance", "believed",
+    "believed_fatigue",
 )
 """Columns that are left out where nothing stands in them"""
 
@@ -28,9 +28,9 @@ def journey(settings: Settings, /, run: str, person: int, *, world: int) -> None
     """Print one person's journey, touch by touch.
 
     First who the person is, traits included that nobody can observe, and how each journey went. Then every moment: ads
-    seen, ours and rivals'; auctions that we lost or stayed out of, with our bid, its chance under the policy, and the stage and
-    wear-out that the policy believed in; crises; the decision to buy, the payment, and when we heard of it. Touches have
-    a column for each attribution model that `gaelp attribute` has kept, and for what they truly caused, as
+    seen, ours and rivals'; auctions that we lost or stayed out of, with our bid, its chance under the policy, and what the
+    policy believed of stage and wear-out; crises; the decision to buy, the payment, and when we heard of it. Touches have a
+    column for each attribution model that `gaelp attribute` has kept, and for what they truly caused, as
     `gaelp incrementality RUN --by touch` finds out.
 
     \b
@@ -58,7 +58,7 @@ def story_lines(story: dict[str, Any]) -> list[str]:
     lines = [
         f"person {story['person']} of world {story['world']}, run {story['run_id']}: segment {state['segment']}{now}, "
         f"household {state['household_id']}",
-        f"  at the end: {state['stage']}, {state['status']}; goodwill for us {state['goodwill']}, for rivals "
+        f"  at the end: stage {state['stage']}, status {state['status']}; goodwill for us {state['goodwill']}, for rivals "
         f"{state['rival_goodwill']}; fatigue with teaching {state['fatigue_teach']}, with offers {state['fatigue_offer']}"
         + ("; on our e-mail list" if state["on_list"] else ""),
     ]
@@ -77,6 +77,7 @@ def _journey_line(one: dict[str, Any]) -> str:
 
 def story_table(moments: list[dict[str, Any]]) -> tuple[list[str], list[list[Any]]]:
     """Columns and rows of the moments: those in which something stands, and one for each model that gave credit."""
+    moments = [one | {"believed": _believed(one)} for one in moments]
     told = [name for name in WHERE_TOLD if any(moment[name] is not None for moment in moments)]
     models = sorted({model for moment in moments for model in moment["credit"]})
     rows = [
@@ -84,3 +85,9 @@ def story_table(moments: list[dict[str, Any]]) -> tuple[list[str], list[list[Any
         for moment in moments
     ]
     return [*ALWAYS, *told, *models], rows
+
+
+def _believed(moment: dict[str, Any]) -> str | None:
+    """The stage that the policy thought most likely, and how likely."""
+    stage = moment["believed_stage"]
+    return None if stage is None else f"{stage} {moment['believed_stage_chance']:.2f}"

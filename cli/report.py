@@ -8,7 +8,7 @@ import click
 
 from gaelp_sim.cli import reporting
 from gaelp_sim.cli.command import GaelpCommand, Settings
-from gaelp_sim.cli.output import print_fields, say
+from gaelp_sim.cli.output import print_fields, print_json, say
 from gaelp_sim.cli.params import RunRef
 
 
@@ -30,6 +30,8 @@ def report(settings: Settings, /, runs: tuple[str, ...], out: Path | None) -> No
       gaelp report @last --out report.html
     """
     told = reporting.written(settings.db_url, runs, out)
-    print_fields(told, settings)
-    if not settings.as_json:
+    if settings.as_json:
+        print_json(told)
+    else:
+        print_fields({"file": told["file"], "runs": ", ".join(told["runs"])}, settings)
         say(settings, f"open {told['file']} in a browser; it needs no network")

