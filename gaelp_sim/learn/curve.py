@@ -49,7 +49,9 @@ def _losses(axis: Any, told: list[dict[str, Any]]) -> None:
     axis.plot(at, [one["validation_lost_usd"] for one in tried], "o-", color="#1b5e9e", label="what the policy does")
     believed = [one["validation_believed_lost_usd"] for one in tried]
     axis.plot(at, believed, "--", color="#2e7d32", label="what an observer who knows the constants would do there")
-    axis.set(ylabel="lost to the clairvoyant (USD)", ylim=(0, 2.5 * max(believed)))
+    axis.set(ylabel="lost to the clairvoyant (USD)")
+    if believed and max(believed) > 0:
+        axis.set_ylim(0.9 * min(believed), 1.3 * max(believed))  # the first epochs lose many times as much
     axis.legend(loc="upper right")
 
 
