@@ -20,7 +20,7 @@ from benchmarks.tables import Table
 HOMES = {
     "auctions": "simulator", "stored": "simulator", "users": "simulator", "store": "store", "flagship": "whole",
     "profile": "profile", "attribution": "truth", "causes": "truth", "linkage": "linkage", "planners": "planners",
-    "calibration": "logs", "learning": "learning", "ope": "ope",
+    "calibration": "logs", "learning": "learning", "ope": "ope", "replay": "whole",
     "million": "whole", "epoch": "whole", "start": "whole", "cells": "cells",
 }
 """Every benchmark, in the order of printing, with the file it lives in."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from gaelp_sim.learn.course import Plan
 from gaelp_sim.learn.policy import FLOOR
-from gaelp_sim.learn.rollout import live
+from gaelp_sim.learn.rollout import Conduct, live
 from gaelp_sim.learn.train import Training
 from gaelp_sim.planning.compared import interval
 from gaelp_sim.planning.seeds import validation_seed
@@ -56,7 +56,7 @@ def trained(scenario_name: str, plan: Plan, seed: int) -> Judged:
         training = Training.begin(scenario, replace(plan, seed=seed), Path(folder))
         training.run(lambda epoch: None)
         room = Training.begin(scenario, replace(BASE, seed=seed), Path(folder) / "judge").room.of_worlds(JUDGING_WORLDS)
-        figures = live(room, training.learner.net.eval(), JUDGING_SEED, floor=FLOOR, greedy=True).figures
+        figures = live(room, training.learner.net.eval(), JUDGING_SEED, Conduct(FLOOR, greedy=True)).figures
     return Judged(figures["taken_gain_usd"] / figures["believed_gain_usd"], figures["profit_usd"])
 
 

@@ -37,6 +37,29 @@ def flagship(bench: Bench) -> Table:
     return Table.of("gaelp run parental_controls, whole process: 10,000 people, 30 days, log: all, SQLite", lines)
 
 
+def replay(bench: Bench) -> Table:
+    """`gaelp replay` of the flagship beside its run, each replay of a run of its own."""
+    size, taken = bench.size, dict[str, list[Took]]()
+    _warm(bench)
+    ways = {
+        "the logged policy, rows compared": ["--policy", "logged"],
+        "another policy, differences printed": ["--policy", "rule", "--set", "us.policy.bid_multiplier=1.2"],
+    }
+    for _ in range(size.repeats):
+        for way, options in ways.items():
+            with bench.database() as url:
+                taken.setdefault(f"{way}: run", []).append(
+                    launched(gaelp("-q", "--db", url, "run", FLAGSHIP, *flagship_sets(size)), bench.folder))
+                taken.setdefault(way, []).append(
+                    launched(gaelp("-q", "--db", url, "replay", "@last", *options), bench.folder))
+    lines = []
+    for way in ways:
+        again, first = ([one.wall_s for one in taken[name]] for name in (way, f"{way}: run"))
+        lines.append(Line(f"{way}: wall", "s", again, (Peer("its run", first),)))
+        lines.append(Line(f"{way}: of its run", "x", [a / b for a, b in zip(again, first, strict=True)], (), 1.1, True))
+    return Table.of("gaelp replay @last of the flagship, whole process, SQLite", lines)
+
+
 def million(bench: Bench) -> Table:
     """A million people: peak memory, and what a person-day costs against that of a tenth of them."""
     size = bench.size

@@ -109,10 +109,10 @@ def epoch_line(told: Record) -> str:
     text = (
         f"epoch {told['epoch']:>4}  {told['lesson']:<8}  profit {told['profit_usd']:>9,.0f}"
         f"  spend {told['spend_usd']:>8,.0f}  sales {told['sales']:>6,.1f}  won {told['win_rate']:.2f}"
-        f"  gain {told['taken_gain_usd']:.4f} of {told['best_gain_usd']:.4f}  {told['seconds']:,.0f} s"
+        f"  loses {told['lost_usd']:>6,.0f}  {told['seconds']:,.0f} s"
     )
-    if "validation_taken_gain_usd" in told:
-        text += f"  validation {told['validation_taken_gain_usd']:.4f}"
+    if "validation_lost_usd" in told:
+        text += f"  in validation {told['validation_lost_usd']:,.0f}"
     return text
 
 

@@ -19,7 +19,7 @@ from gaelp_sim.evaluate.steps import Found, Steps
 from gaelp_sim.events import Floats, Ints
 
 DECISION, JOURNEY = "decision", "journey"
-ESS_LEAST, ESS_SHARE_LEAST, ESS_SHARE_JOURNEYS = 200.0, 0.02, 0.1
+ESS_LEAST, ESS_SHARE_LEAST, ESS_SHARE_JOURNEYS = 200.0, 0.02, 0.3
 """Effective sample size that an answer needs, also as a share of decisions; where whole journeys are weighed, of users:
 with less, which logs pass is luck that their answers share"""
 PAID_LEAST = 60.0

@@ -13,7 +13,7 @@ _SHADES = {"believed": "#e8eef7", "taught": "#eef4e8", "ppo": "#fbeee6"}
 
 
 def drawn(epochs: Path, picture: Path) -> Path:
-    """Draw gains and profit by epoch; raises UsageError without matplotlib, or without epochs."""
+    """Draw losses and profit by epoch; raises UsageError without matplotlib, or without epochs."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -25,11 +25,11 @@ def drawn(epochs: Path, picture: Path) -> Path:
     if not told:
         raise UsageError(f"{epochs}: no epoch was written yet")
     figure = Figure(figsize=(9, 6), layout="constrained")
-    gains, profit = figure.subplots(2, 1, sharex=True)
-    for axis in (gains, profit):
+    losses, profit = figure.subplots(2, 1, sharex=True)
+    for axis in (losses, profit):
         _shaded(axis, told)
         axis.grid(alpha=0.3)
-    _gains(gains, told)
+    _losses(losses, told)
     epoch = [one["epoch"] for one in told]
     profit.plot(epoch, [one["profit_usd"] for one in told], color="#999999", lw=0.8, label="training worlds, exploring")
     tried = [one for one in told if "validation_profit_usd" in one]
@@ -42,15 +42,17 @@ def drawn(epochs: Path, picture: Path) -> Path:
     return picture
 
 
-def _gains(axis: Any, told: list[dict[str, Any]]) -> None:
-    tried = [one for one in told if "validation_taken_gain_usd" in one]
+def _losses(axis: Any, told: list[dict[str, Any]]) -> None:
+    tried = [one for one in told if "validation_lost_usd" in one]
     at = [one["epoch"] for one in tried]
-    axis.plot([one["epoch"] for one in told], [one["taken_gain_usd"] for one in told], color="#999999", lw=0.8)
-    axis.plot(at, [one["validation_taken_gain_usd"] for one in tried], "o-", color="#1b5e9e", label="what the policy does")
-    believed = [one["validation_believed_gain_usd"] for one in tried]
-    axis.plot(at, believed, "--", color="#2e7d32", label="what an observer who knows the constants would do")
-    axis.set(ylabel="expected gain of a decision (USD)")
-    axis.legend(loc="lower right")
+    axis.plot([one["epoch"] for one in told], [one["lost_usd"] for one in told], color="#999999", lw=0.8)
+    axis.plot(at, [one["validation_lost_usd"] for one in tried], "o-", color="#1b5e9e", label="what the policy does")
+    believed = [one["validation_believed_lost_usd"] for one in tried]
+    axis.plot(at, believed, "--", color="#2e7d32", label="what an observer who knows the constants would do there")
+    axis.set(ylabel="lost to the clairvoyant (USD)")
+    if believed and max(believed) > 0:
+        axis.set_ylim(0.9 * min(believed), 1.3 * max(believed))  # the first epochs lose many times as much
+    axis.legend(loc="upper right")
 
 
 def _shaded(axis: Any, told: list[dict[str, Any]]) -> None:

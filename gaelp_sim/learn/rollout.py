@@ -68,9 +68,19 @@ class Lived:
     """Sums over the worlds per 10,000 people"""
 
 
-def live(room: Classroom, net: JourneyNet, seed: int, *, floor: float, greedy: bool = False) -> Lived:
+@dataclass(frozen=True)
+class Conduct:
+    """How a policy behaves while it is watched."""
+
+    floor: float
+    """Share of decisions taken at random"""
+    greedy: bool = False
+    """Take the likeliest action, the floor aside"""
+
+
+def live(room: Classroom, net: JourneyNet, seed: int, conduct: Conduct) -> Lived:
     """Live through a scenario's days in all of its worlds under the network's policy."""
-    policy = LearnedPolicy.of(room.scenario, net, floor=floor, greedy=greedy)
+    policy = LearnedPolicy.of(room.scenario, net, floor=conduct.floor, greedy=conduct.greedy)
     seat = Teacher(policy.name, policy, room.oracle, room.believer, room.share)
     place = Place(range(room.scenario.worlds), range(1))
     shard = Shard(Task(room.scenario, seed, "rule", place, 0, None), us=seat)
@@ -105,12 +115,14 @@ def _figures(room: Classroom, kept: Kept, sales: int) -> dict[str, float]:
     return {
         "decisions": float(len(kept["user"])), "spend_usd": spend, "sales": sales * per,
         "profit_usd": sales * per * float(room.scenario.economics.ltv_usd) - spend,
-        "win_rate": float(kept["won"].mean()), "best_gain_usd": float(kept["gain"].max(axis=1).mean()),
-        "believed_gain_usd": _mean_at(kept["gain"], kept["believed_gain"].argmax(axis=1)),
-        "taken_gain_usd": _mean_at(kept["gain"], kept["action"]),
+        "win_rate": float(kept["won"].mean()), "best_gain_usd": float(kept["best"].mean(dtype=np.float64)),
+        "believed_gain_usd": float(kept["believed_took"].mean(dtype=np.float64)),
+        "taken_gain_usd": float(kept["took"].mean(dtype=np.float64)),
+        "lost_usd": _lost(kept, "took") * per, "believed_lost_usd": _lost(kept, "believed_took") * per,
     }
 
 
-def _mean_at(gain: Column, action: Ints) -> float:
-    """Mean gain of what is done, (n, actions) and (n,)."""
-    return float(gain[np.arange(len(action)), action].mean())
+def _lost(kept: Kept, took: str) -> float:
+    """What a way of deciding gains less than the best actions, summed; for what was taken, what it earns less than the
+    clairvoyant, on average."""
+    return float((kept["best"].astype(np.float64) - kept[took]).sum())

@@ -68,17 +68,14 @@ class Teacher:
         segment = known.truth.segment
         known = replace(known, observation=in_full(known.observation, self.share))
         decided = self.policy.decide(opportunities, moment, self._of_policy(known))
-        truly = self.oracle.offer(opportunities, moment, known)
         believed, believed_lift = self._believed(opportunities, moment, self._of_believer(known))
-        dynamics, creatives = self.oracle.plan.dynamics, self.policy.actions.creatives
         values = {
             "user": known.user, "second": opportunities.second, "unit": opportunities.unit,
             "channel": opportunities.channel, "signal": opportunities.signal, "action": decided.action,
             "propensity": decided.propensity, "days": decided.days,
             "value": decided.value, "observation": known.observation, "segment": segment,
-            "gain": self._gains(opportunities, moment, truly),
-            "lift": by_creative(dynamics, opportunities.channel, truly.lift, creatives),
             "believed_gain": believed, "believed_lift": believed_lift,
+            **self._truly(opportunities, moment, known, (decided.action, believed.argmax(axis=1))),
         }
         for name, column in values.items():
             self.kept.setdefault(name, []).append(np.array(column))
@@ -90,6 +87,23 @@ class Teacher:
         self.believer.note(opportunities, ended, self._of_believer(known))
         self.kept.setdefault("charge_micros", []).append(np.array(outcomes.charge_micros))
         self.kept.setdefault("won", []).append(np.array(outcomes.winner >= 0))
+
+    def _truly(
+        self, opportunities: Opportunities, moment: Moment, known: Known, chosen: tuple[Ints, Ints]
+    ) -> dict[str, np.ndarray]:
+        """Gains as one knows them who sees what people are; chosen: what was decided, and what the believer would do.
+
+        What an action gains less than the best one, summed over a policy's decisions, is on average all that the policy
+        earns less than the clairvoyant (Kakade and Langford 2002: the performance difference lemma).
+        """
+        taken, best_believed = chosen
+        offer, dynamics = self.oracle.offer(opportunities, moment, known), self.oracle.plan.dynamics
+        gain, rows = self._gains(opportunities, moment, offer), np.arange(len(taken))
+        return {
+            "gain": gain,
+            "lift": by_creative(dynamics, opportunities.channel, offer.lift, self.policy.actions.creatives),
+            "best": gain.max(axis=1), "took": gain[rows, taken], "believed_took": gain[rows, best_believed],
+        }
 
     def _of_policy(self, known: Known) -> Known:
         return replace(known, notes=known.notes[:, : self.policy.notes])

@@ -23,7 +23,7 @@ from gaelp_sim.learn.network import JourneyNet, Shape
 from gaelp_sim.learn.policy import FLOOR as ACTING_FLOOR
 from gaelp_sim.learn.replay_memory import ReplayMemory
 from gaelp_sim.learn.returns import Pay, Steps, advantages, rewards_usd
-from gaelp_sim.learn.rollout import Classroom, Lived, live
+from gaelp_sim.learn.rollout import Classroom, Conduct, Lived, live
 from gaelp_sim.learn.update import Learner
 from gaelp_sim.learn.vtrace import Clips
 from gaelp_sim.market.actions import Actions
@@ -117,7 +117,7 @@ class Training:
         progress = number / max(plan.epochs - 1, 1)
         for group in self.learner.optimiser.param_groups:
             group["lr"] = plan.lesson.learning_rate * (1.0 - 0.95 * progress)
-        lived = live(self._room_of(number), self.learner.net.eval(), training_seed(plan.seed, number), floor=FLOOR)
+        lived = live(self._room_of(number), self.learner.net.eval(), training_seed(plan.seed, number), Conduct(FLOOR))
         journeys = self._sampled(lived, number)
         self.learner.net.train()
         lesson = plan.lesson_of(number)
@@ -177,13 +177,13 @@ class Training:
         """How the policy does, acting as it will, in worlds that nothing is learned from; the best so far is kept."""
         net, seed = self.learner.net.eval(), validation_seed(self.plan.seed)
         room = self.room.of_worlds(self.plan.validation_worlds)
-        figures = live(room, net, seed, floor=ACTING_FLOOR, greedy=True).figures
+        figures = live(room, net, seed, Conduct(ACTING_FLOOR, greedy=True)).figures
         told = {f"validation_{name}": value for name, value in figures.items()}
         if self.level < len(DIFFICULTIES) - 1:
             self.level += passed(figures)
             return told
-        # What a decision gains on average has far less luck in it than the sales that came.
-        score = figures["taken_gain_usd"]
+        # What decisions lose to the best ones tells what the policy earns without the luck of the sales that came.
+        score = -figures["lost_usd"]
         self.unchanged += 1
         if score > self.best:
             self.best, self.unchanged = score, 0

@@ -15,7 +15,7 @@ pytest.importorskip("torch")
 from gaelp_sim.learn import teaching  # noqa: E402 - only where torch is there
 from gaelp_sim.learn.believed import believed_gains  # noqa: E402
 from gaelp_sim.learn.network import JourneyNet, Shape  # noqa: E402
-from gaelp_sim.learn.rollout import Classroom, live  # noqa: E402
+from gaelp_sim.learn.rollout import Classroom, Conduct, live  # noqa: E402
 from gaelp_sim.market.actions import LEVELS, Actions  # noqa: E402
 from gaelp_sim.planning.belief import STAGES  # noqa: E402
 from gaelp_sim.planning.expecting import LEVELS as LEVEL_COLUMNS  # noqa: E402
@@ -37,7 +37,7 @@ def test_gains_are_what_each_opportunity_comes_to_alone(monkeypatch: pytest.Monk
     scenario = load_scenario("parental_controls", ["days=2"])
     actions = Actions.of(scenario)
     net = JourneyNet.born(Shape(actions.count, actions.creatives, hidden=8, encoder=8), Draws(1))
-    live(Classroom.of(scenario, 300, 2), net, 7, floor=0.02)
+    live(Classroom.of(scenario, 300, 2), net, 7, Conduct(0.02))
     for given in asked[20:48:9]:
         gain, lift = believed_gains(*given)
         assert (gain != 0).any() and (lift != 0).any()

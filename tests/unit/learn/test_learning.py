@@ -36,7 +36,7 @@ from gaelp_sim.learn.checkpoints import load_checkpoint  # noqa: E402
 from gaelp_sim.learn.course import DIFFICULTIES, Plan  # noqa: E402
 from gaelp_sim.learn.curve import drawn  # noqa: E402
 from gaelp_sim.learn.network import JourneyNet, Shape  # noqa: E402
-from gaelp_sim.learn.rollout import Classroom, live  # noqa: E402
+from gaelp_sim.learn.rollout import Classroom, Conduct, live  # noqa: E402
 from gaelp_sim.learn.teaching import gains  # noqa: E402
 from gaelp_sim.learn.train import EPOCHS, Training  # noqa: E402
 from gaelp_sim.learn.update import Lesson  # noqa: E402
@@ -80,7 +80,7 @@ def test_every_ad_that_may_be_shown_is_judged(room: Classroom) -> None:
     scenario = load_scenario("parental_controls", ["days=2"])
     actions = Actions.of(scenario)
     net = JourneyNet.born(Shape(actions.count, actions.creatives, hidden=8, encoder=8), Draws(1))
-    lived = live(Classroom.of(scenario, 600, 2), net, 7, floor=0.02).kept
+    lived = live(Classroom.of(scenario, 600, 2), net, 7, Conduct(0.02)).kept
     names = [creative.name for creative in scenario.creatives]
     offer, emergency = (1 + BIDS * names.index(name) for name in ("offer", "emergency"))
     search = lived["channel"] == 0
@@ -139,7 +139,7 @@ def test_what_is_kept_in_a_world_is_what_was_fed(room: Classroom) -> None:
     actions = Actions.of(room.scenario)
     torch.manual_seed(1)
     net = JourneyNet(Shape(actions.count, actions.creatives, hidden=16, encoder=16)).eval()
-    lived = live(room, net, 5, floor=0.0)
+    lived = live(room, net, 5, Conduct(0.0))
     journeys = Journeys.of(lived.kept)
     assert journeys.lengths.max() > 5
     for which, told, here in journeys.batches(2_000, ("observation", "days", "allowed", "action", "log_propensity"), 0):
@@ -227,7 +227,7 @@ def test_the_teacher_s_two_gains_agree_on_average(room: Classroom) -> None:
     wide = Classroom.of(scenario, 1_500, 4)
     actions = Actions.of(scenario)
     net = JourneyNet.born(Shape(actions.count, actions.creatives, hidden=8, encoder=8), Draws(1)).eval()
-    kept = live(wide, net, 7, floor=0.5).kept
+    kept = live(wide, net, 7, Conduct(0.5)).kept
     true, believed = kept["gain"].astype(float), kept["believed_gain"].astype(float)
     assert true.std() > 1.5 * believed.std() > 0
     error = (true - believed).std(axis=0) / len(true) ** 0.5
@@ -244,7 +244,7 @@ def test_small_worlds_tell_of_money_as_full_ones_do() -> None:
     net = JourneyNet.born(Shape(actions.count, actions.creatives, hidden=8, encoder=8), Draws(1)).eval()
     assert scenario.us.budget.usd_day is not None
     for people in (200, 1_000):
-        seen = live(Classroom.of(scenario, people, 1), net, 7, floor=0.5).kept["observation"]
+        seen = live(Classroom.of(scenario, people, 1), net, 7, Conduct(0.5)).kept["observation"]
         assert seen[0, COLUMN["daily_remaining_usd"]] == pytest.approx(float(scenario.us.budget.usd_day), rel=1e-4)
         assert (seen[:, COLUMN["monthly_remaining_usd"]] == USD_HIGH).all()
 
