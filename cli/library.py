@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -229,6 +229,17 @@ def person_story(db_url: str, run_ref: str, *, person: int, world: int) -> Recor
 
     with Store.open(db_url, must_exist=True) as store:
         return story_of(store, store.find_run(run_ref), world=world, person=person).as_json()
+
+
+def standings(db_url: str, run_ref: str) -> Iterator[Record]:
+    """How a run stands, anew each time that the iterator is asked; never ends by itself."""
+    from gaelp_sim.analyse.standing import Watcher
+    from gaelp_sim.store import Store
+
+    with Store.open(db_url, must_exist=True) as store:
+        watcher = Watcher(store, store.find_run(run_ref))
+        while True:
+            yield watcher.look().as_json()
 
 
 def view_records() -> list[Record]:

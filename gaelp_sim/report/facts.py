@@ -68,12 +68,17 @@ class Facts:
 
 
 def facts_of(db_url: str, run_ref: str) -> Facts:
-    """Read a run; it may still be going on.
+    """Read a finished run.
 
-    Raises RunNotFoundError.
+    Raises RunNotFoundError, and UsageError for a run that is not finished: its people are not stored yet.
     """
     with Store.open(db_url, must_exist=True) as store:
         run = store.find_run(run_ref)
+        if run.status != "FINISHED":
+            raise UsageError(
+                f"run {run.run_id} is {run.status}; only a finished run has a page: gaelp watch {run.run_id} while it "
+                f"goes on, gaelp resume {run.run_id} where it was interrupted"
+            )
         answers = {name: answer(store, run, _query(name), _parameters(run, name)) for name in ASKED}
         stories = [
             (row, answer(store, run, _query("journey_moments"), {"world": row["world_id"], "person": row["person_id"]}))

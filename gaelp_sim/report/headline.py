@@ -25,12 +25,10 @@ def headline(facts: Facts) -> Markup:
         f"{moment(run.start_s)} to {moment(facts.end_s)} UTC; policy {run.policy}; we are {facts.us}. "
         f"Amounts are in {run.currency}, written as $."
     )
-    state = "" if run.status == "FINISHED" else f"The run is {run.status.lower()}: this is how it stands so far."
     return Markup("\n").join(
         [
             told,
             page.say(lived, "muted"),
-            page.say(state) if state else page.NOTHING,
             _answers(facts, money),
             page.cards(*_cards(facts, money)),
             page.say(

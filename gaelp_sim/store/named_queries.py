@@ -13,6 +13,7 @@ from gaelp_sim.errors import UsageError
 from gaelp_sim.store.report_market_queries import MARKET_QUERIES
 from gaelp_sim.store.report_queries import MONEY_QUERIES
 from gaelp_sim.store.story_queries import STORY_QUERIES
+from gaelp_sim.store.watch_queries import WATCH_QUERIES
 from gaelp_sim.store.worked_query import END_OF_TIME_S, NamedQuery, Value
 
 _AS_OF: Mapping[str, Value] = {"as_of": END_OF_TIME_S}
@@ -229,8 +230,10 @@ _QUERIES = (
 NAMED_QUERIES: dict[str, NamedQuery] = {query.name: query for query in _QUERIES}
 """Every worked query by name, in the order in which `gaelp query --list` shows them."""
 
-REPORT_QUERIES: dict[str, NamedQuery] = {query.name: query for query in (*MONEY_QUERIES, *STORY_QUERIES, *MARKET_QUERIES)}
-"""The queries behind `gaelp report` and `gaelp journey`: `gaelp query` answers to their names, too."""
+REPORT_QUERIES: dict[str, NamedQuery] = {
+    query.name: query for query in (*MONEY_QUERIES, *STORY_QUERIES, *MARKET_QUERIES, *WATCH_QUERIES)
+}
+"""The queries behind `gaelp report`, `journey` and `watch`: `gaelp query` answers to their names, too."""
 
 
 def resolve(text: str, parameters: Mapping[str, Value] | None = None) -> tuple[str, dict[str, Value]]:

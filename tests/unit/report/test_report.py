@@ -12,15 +12,19 @@ import pytest
 from gaelp_sim.analyse.life_sums import life_of
 from gaelp_sim.analyse.paired import paired
 from gaelp_sim.cli.main import exit_code
+from gaelp_sim.errors import UsageError
 from gaelp_sim.report import words
 from gaelp_sim.report.facts import Facts, facts_of
 from gaelp_sim.report.money import money_of
 from gaelp_sim.report.palette import DARK, LIGHT, contrast
 from gaelp_sim.report.report import BYTES_MAX, report_html
 from gaelp_sim.report.style import STYLE, content_policy
+from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.store import Store
 from gaelp_sim.store.console import run_query
 from gaelp_sim.store.named_queries import parse_parameters
+from gaelp_sim.world.request import Progress
+from gaelp_sim.world.simulate import RunRequest, run
 from tests.unit.report.conftest import Stored
 
 
@@ -229,3 +233,18 @@ def test_the_command_writes_a_file(stored: Stored, tmp_path: Path, capsys: pytes
     assert exit_code(["report", stored.busy, "--db", stored.url, "--out", str(tmp_path / "no" / "x.html")]) == 73
     told = capsys.readouterr()
     assert told.out == "" and told.err.count("\n") == 1 and "next:" in told.err
+
+
+def test_a_run_that_goes_on_has_no_page(tmp_path: Path) -> None:
+    """Its people are not stored yet, so that every sum by person would be nothing: one line says what to do instead."""
+    url = f"sqlite:///{tmp_path}/going.db"
+    told: list[str] = []
+
+    def look(_: Progress) -> None:
+        if not told:
+            with pytest.raises(UsageError) as failure:
+                facts_of(url, "@last")
+            told.append(str(failure.value))
+
+    run(RunRequest(load_scenario("short", ["population.people=40", "days=3"]), url), look)
+    assert "is RUNNING" in told[0] and "gaelp watch" in told[0] and "gaelp resume" in told[0]
