@@ -74,12 +74,17 @@ MARKET_QUERIES = (
     NamedQuery(
         "report_crisis_sales", "How many sales were decided by people whom a crisis of their own had struck before?",
         """
-        SELECT c.ours, COUNT(*) AS sales, SUM(CASE WHEN t.first_s <= c.decided_s THEN 1 ELSE 0 END) AS after_crisis
-        FROM conversions AS c LEFT JOIN (
-          SELECT run_id, world_id, person_id, MIN(occurred_s) AS first_s FROM trigger_events
-          WHERE kind = 'CRISIS_PERSON' GROUP BY run_id, world_id, person_id
-        ) AS t ON t.run_id = c.run_id AND t.world_id = c.world_id AND t.person_id = c.person_id
-        GROUP BY c.ours ORDER BY c.ours DESC
+        SELECT ours, SUM(sale) AS sales, SUM(CASE WHEN first_crisis_s <= decided_s THEN sale ELSE 0 END) AS after_crisis
+        FROM (
+          SELECT ours, decided_s, 1 - crisis AS sale, MIN(CASE WHEN crisis = 1 THEN decided_s END) OVER (
+            PARTITION BY run_id, world_id, person_id) AS first_crisis_s
+          FROM (
+            SELECT run_id, world_id, person_id, ours, decided_s, 0 AS crisis FROM conversions
+            UNION ALL
+            SELECT run_id, world_id, person_id, NULL, occurred_s, 1 FROM trigger_events WHERE kind = 'CRISIS_PERSON'
+          ) AS u
+        ) AS v
+        WHERE ours IS NOT NULL GROUP BY ours ORDER BY ours DESC
         """,
     ),
 )

@@ -14,6 +14,7 @@ BY_HAND: dict[str, list[tuple[object, ...]]] = {
     # person 3 pays on day 13.5 and is reported on day 15, a day after the end
     "report_due": [("1 reported", None, 2, 360_000_000), ("2 purchased", 1, 1, 180_000_000)],
     "report_touches_to_sale": [(1, 1, 0), (2, 1, 1), (3, 1, 1)],
+    "report_crisis_sales": [(1, 3, 1), (0, 1, 0)],
     "report_sellers": [("us", 1, 3), ("Bark", 0, 1)],
     "report_spend": [
         (10, 10, 3_000_000),
