@@ -26,7 +26,7 @@ def test_commands_print_what_the_readme_shows(block: list[Shown], tmp_path: Path
 
 
 def test_the_tutorials_commands_work(tmp_path: Path) -> None:
-    """All commands of docs/tutorial.md, in one folder and in their order; where an output is shown, it is what is printed."""
+    """All commands of docs/tutorial.md, in one folder and in their order; outputs that are shown are those printed."""
     pytest.importorskip("torch")
     text = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
     for block in console_blocks(text):
