@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gaelp_sim.cli.library import Record
+from gaelp_sim.errors import UsageError
 
 
 def replayed(db_url: str, run_ref: str, policy: str, asked: dict[str, Any], on_progress: Callable[[Any], None]) -> Record:
@@ -68,6 +69,28 @@ def swept(
 
     cells = cells_of(load, varying, asked["policies"] or ["rule"])
     return [one.as_json() for one in sweep(db_url, cells, asked["workers"], told)]
+
+
+def searched(
+    db_url: str, source: str, asked: dict[str, Any], told: tuple[Callable[..., None], Callable[[Any], None]]
+) -> list[Record]:
+    """Search for the settings that score highest; the best first."""
+    from gaelp_sim.analyse.search import MAXIMISED, Range, Search, search
+    from gaelp_sim.scenario.loading import load_scenario
+
+    always = [] if asked["worlds"] is None else [f"worlds={asked['worlds']}"]
+    policies = asked["policies"] or ("rule",)
+    if asked["maximise"] not in MAXIMISED:
+        raise UsageError(f"--maximise {asked['maximise']}: one of {', '.join(MAXIMISED)}")
+    if not asked["varying"] or len(policies) > 1 or asked["seed"] is not None:
+        raise UsageError("--search needs a --vary KEY=LOW..HIGH, takes one --policy, and has worlds of its own (no --seed)")
+
+    def load(sets: Sequence[str]) -> Any:
+        return load_scenario(source, [*asked["sets"], *always, *sets])
+
+    wanted = Search([Range.of(text) for text in asked["varying"]], asked["trials"], asked["maximise"], policies[0],
+                    asked["workers"])
+    return [one.as_json() for one in search(db_url, load, wanted, told)]
 
 
 def drawn_sweep(rows: list[Record], keys: list[str], picture: Path) -> None:

@@ -109,7 +109,7 @@ def sweep(db_url: str, cells: Sequence[Cell], workers: int, told: tuple[OnCell, 
     records = []
     for number, cell in enumerate(cells):
         on_cell(number + 1, len(cells), cell.told)
-        records.append(_run_of(db_url, cell, workers, on_progress))
+        records.append(run_of(db_url, cell, workers, on_progress))
     with Store.open(db_url, must_exist=True) as store:
         first = life_of(store, records[0], records[0].worlds)
         return [
@@ -123,8 +123,8 @@ def _against(first: Life, other: Life) -> dict[str, Difference]:
     return {name: found[name] for name in FIGURES}
 
 
-def _run_of(db_url: str, cell: Cell, workers: int, on_progress: OnProgress) -> RunRecord:
-    """The cell's finished run: found, resumed or simulated."""
+def run_of(db_url: str, cell: Cell, workers: int, on_progress: OnProgress) -> RunRecord:
+    """A cell's finished run: found in the store, resumed or simulated."""
     with Store.open(db_url) as store:
         known = next((record for record in store.runs() if _is_of(record, cell)), None)
     if known is not None and known.status == "FINISHED":

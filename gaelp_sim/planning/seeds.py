@@ -16,6 +16,8 @@ GRID_LOGS_SEED, GRID_TRUTH_SEED = 71_003, 71_004
 """The same for the grid of cells, whose truth comes from worlds that no log was made of."""
 PILOT_SEED, REHEARSAL_SEED = 61_001, 62_003
 """Experiments are planned in worlds of the first and rehearsed in worlds of the second."""
+SEARCH_SEED = 66_001
+"""Settings are searched for in worlds of this; each trial's proposal is drawn with it and the trial's number."""
 _TRAINING, _VALIDATION = 1_000_000, 2_000_000_000
 
 

@@ -25,6 +25,16 @@ def test_commands_print_what_the_readme_shows(block: list[Shown], tmp_path: Path
         assert normalised(_printed(shown.command, tmp_path)) == normalised(shown.output), shown.command
 
 
+def test_the_tutorials_commands_work(tmp_path: Path) -> None:
+    """All commands of docs/tutorial.md, in one folder and in their order; outputs that are shown are those printed."""
+    pytest.importorskip("torch")
+    text = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    for block in console_blocks(text):
+        for shown in block:
+            printed = _printed(shown.command, tmp_path)
+            assert not shown.output.strip() or normalised(printed) == normalised(shown.output), shown.command
+
+
 def test_python_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The lines of the Python example give what stands below them."""
     monkeypatch.chdir(tmp_path)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from gaelp_sim.analyse.search import Range, Search, search
 from gaelp_sim.analyse.sweep import cells_of, sweep, varied
 from gaelp_sim.analyse.sweep_picture import draw
 from gaelp_sim.errors import InterruptedRunError, UsageError
+from gaelp_sim.planning.seeds import SEARCH_SEED
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import Store
@@ -76,3 +79,34 @@ def test_other_people_are_refused() -> None:
         cells_of(lambda sets: load_scenario("short", sets), [("population.people", ("200", "300"))], ["rule"])
     with pytest.raises(UsageError, match="at most 1,000"):
         cells_of(_load, [("seed", tuple(str(n) for n in range(1_001)))], ["rule"])
+
+
+def test_a_search_finds_what_a_grid_finds_and_goes_on(tmp_path: Path) -> None:
+    """The best of few trials earns about what the best of a grid in the same worlds earns; cut off, it goes on alike."""
+    pytest.importorskip("optuna")
+    key = "us.policy.bid_multiplier"
+    asked = Search([Range.of(f"{key}=0.25..4:log")], trials=8)
+    url, other = (f"sqlite:///{tmp_path / name}.db" for name in ("whole", "cut"))
+    found = search(url, _load, asked, (_quiet, lambda progress: None))
+    assert sorted(one.number for one in found) == list(range(8)) and found[0].score == max(one.score for one in found)
+    grid = cells_of(lambda sets: _load([*sets, f"seed={SEARCH_SEED}"]), [(key, ("0.25", "0.5", "1", "2", "4"))], ["rule"])
+    rows = sweep(url, grid, 1, (_quiet, lambda progress: None))
+    scores = [row.figures["profit_usd"].replayed for row in rows]
+    assert found[0].score >= max(scores) - 0.1 * (max(scores) - min(scores))
+    search(other, _load, replace(asked, trials=3), (_quiet, lambda progress: None))
+    again = search(other, _load, asked, (_quiet, lambda progress: None))
+    assert [(one.number, one.cell.settings, one.score) for one in again] == [
+        (one.number, one.cell.settings, one.score) for one in found
+    ]
+    with Store.open(other) as store:
+        assert len(store.runs()) == 8 and {run.seed for run in store.runs()} == {SEARCH_SEED}
+
+
+@pytest.mark.parametrize("text", ["a=1", "a=2..1", "a=0..1:log", "a=1..2:lin", "=1..2", "a=x..2", "a=1..2..3"])
+def test_ranges_that_are_none_are_one_line(text: str) -> None:
+    with pytest.raises(UsageError, match="KEY=LOW..HIGH"):
+        Range.of(text)
+
+
+def test_whole_numbers_stay_whole() -> None:
+    assert Range.of("days=3..9").whole and not Range.of("us.budget.usd_day=3..9.5").whole
