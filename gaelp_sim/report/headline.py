@@ -12,17 +12,24 @@ from gaelp_sim.report.money import Money, money_of
 from gaelp_sim.report.words import Known, count, moment, percent, plural, spoken, times, usd
 from gaelp_sim.store.answers import Row
 from gaelp_sim.units import MICROS_PER_UNIT
+from gaelp_sim.world.stored_scenario import is_imported
+
+NO_WORLD = (
+    "A log can't tell: there is no world behind it in which ads could be withheld. Credit shares sales out, it does not "
+    "show what caused them; an experiment does (gaelp experiment rehearses one)."
+)
 
 
 def headline(facts: Facts) -> Markup:
     """Title, answers and figures."""
     money = money_of(facts.rows("report_money")[0])
     run = facts.run
+    we = "" if facts.us == "us" else f"; we are {facts.us}"
     worlds = "" if run.worlds == 1 else f" in each of {run.worlds:,} worlds"
     told = Markup("<h1>{}: run {}</h1>").format(run.label or run.scenario_name, run.run_id)
     lived = (
         f"{plural(run.people, 'person') if run.people == 1 else f'{run.people:,} people'}{worlds}, "
-        f"{moment(run.start_s)} to {moment(facts.end_s)} UTC; policy {run.policy}; we are {facts.us}. "
+        f"{moment(run.start_s)} to {moment(facts.end_s)} UTC; policy {run.policy}{we}. "
         f"Amounts are in {run.currency}, written as $."
     )
     return Markup("\n").join(
@@ -114,6 +121,8 @@ def _cost(facts: Facts, money: Money) -> str:
     last = (
         f"{page.with_interval(caused, usd)} for each sale that our ads caused"
         if caused is not None
+        else "what a sale cost that our ads caused, a log can't tell"
+        if is_imported(facts.run)
         else f"what a sale cost that our ads caused is not measured yet: gaelp incrementality {facts.run.run_id} --by all"
     )
     return (
@@ -126,6 +135,8 @@ def _cost(facts: Facts, money: Money) -> str:
 def causes(facts: Facts) -> str:
     """The channels that surely caused sales, those that may have, or the command that finds out."""
     rows = [row for row in facts.rows("report_caused") if row["effect_of"] == "channel" and row["estimand"] == "M"]
+    if not rows and is_imported(facts.run):
+        return NO_WORLD
     if not rows:
         return (
             "Not measured yet: credit shares sales out, it does not show what caused them. To find out: "
@@ -169,7 +180,9 @@ def due(facts: Facts, money: Money) -> str:
 def _cards(facts: Facts, money: Money) -> list[Markup]:
     caused = cac_caused(facts, money)
     hours = facts.rows("report_hours")
+    imported = is_imported(facts.run)
     met, won = (sum(int(row[name]) for row in hours) for name in ("opportunities", "wins"))
+    seen = "a log of ads shown tells of no lost auction" if imported else f"{won:,} of {met:,} auctions"
     return [
         page.card("Profit", usd(money.profit.value), page.interval(money.profit, usd)),
         page.card("Spend", usd(money.spend)),
@@ -193,5 +206,5 @@ def _cards(facts: Facts, money: Money) -> list[Markup]:
             "spend / sales that our ads caused",
         ),
         page.card("ROAS", times(money.roas.value), page.interval(money.roas, times), "value of sales / spend"),
-        page.card("Win rate", percent(won / met if met else None), f"{won:,} of {met:,} auctions"),
+        page.card("Win rate", percent(won / met if met and not imported else None), seen),
     ]
