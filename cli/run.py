@@ -75,7 +75,7 @@ class RunOptions:
 @click.option("--continue", "continue_ref", type=RunRef(), metavar="RUN", help="Go on with a finished run's people.")
 @click.option("--name", "label", default="", metavar="TEXT", help="A label to find the run by.  [default: none]")
 @click.option("--incremental", is_flag=True, help="Also simulate the world without our ads: the third CAC.")
-@click.option("--watch", is_flag=True, help="Print a line per simulated day.")
+@click.option("--watch", is_flag=True, help="Show each simulated day: a picture on a terminal, else a line.")
 @click.option("--dry-run", is_flag=True, help="Tell rows, disk and time it would take; write nothing.")
 @click.pass_obj
 def run(settings: Settings, /, **given: Any) -> None:
@@ -108,7 +108,7 @@ def run(settings: Settings, /, **given: Any) -> None:
     "--workers", type=click.IntRange(1, 1024), default=1, metavar="N", show_default=True,
     help="Processes that simulate; results don't depend on it.",
 )
-@click.option("--watch", is_flag=True, help="Print a line per simulated day.")
+@click.option("--watch", is_flag=True, help="Show each simulated day: a picture on a terminal, else a line.")
 @click.pass_obj
 def resume(settings: Settings, /, run: str, *, workers: int, watch: bool) -> None:
     """Finish an interrupted run.

@@ -106,7 +106,8 @@ def picture(now: dict[str, Any]) -> RenderableType:
         sales.add_row(*(Text(str(part)) for part in (
             sale["decided_at"], f"person {sale['person_id']}", sale["segment"], sale["last_channel"] or "no touch",
             f"{sale['touches']} touches", f"${sale['cost_usd']:,.2f}")))
-    done = ProgressBar(total=max(now["hours_total"], 1), completed=now["hours_done"], width=60)
+    done = Table.grid()  # a bar by itself does not end its line
+    done.add_row(ProgressBar(total=max(now["hours_total"], 1), completed=now["hours_done"], width=60))
     return Group(
         Text(f"run {now['run_id']}  {now['label'] or now['scenario']}, policy {now['policy']}"), done,
         Text(standing_line(now)), Text(), Text(_stages_title(now)), stages, Text(),

@@ -104,3 +104,17 @@ def test_a_finished_run_is_told_at_once(
     now = json.loads(capsys.readouterr().out)
     assert (now["run_id"], now["status"], now["hours_done"]) == (summary.run_id, "FINISHED", 48)
     assert exit_code(["watch", "nobody", "--db", url]) == 66
+
+
+def test_a_run_shows_the_same_picture_while_it_goes_on(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`run --watch` on a terminal; elsewhere it stays a line a day."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('watch')}/gaelp.db"
+    asked = ["run", "short", "--days", "3", "--set", "population.people=50", "--watch", "--db", url]
+    assert exit_code(asked) == 0
+    assert len([line for line in capsys.readouterr().err.splitlines() if line.strip()[:1] in "123"]) == 3
+    monkeypatch.setattr("gaelp_sim.cli.progress.sys.stderr.isatty", lambda: True)
+    assert exit_code(asked) == 0
+    told = capsys.readouterr().err
+    assert "people by stage" in told and "day 3 of 3" in told
