@@ -17,7 +17,7 @@ from gaelp_sim.cli.summary import estimate_lines, scenario_line, summary_lines
 from gaelp_sim.errors import UsageError
 
 PEOPLE_A_CELL = 10_000
-SMALL_CELLS = f"cells of fewer than {PEOPLE_A_CELL:,} people: where budgets bind, results move with their number (docs/cells.md)"
+SMALL_CELLS = f"cells of under {PEOPLE_A_CELL:,} people: where budgets bind, results move with their number (docs/cells.md)"
 COMPILING = "compiling the simulator's loops, once on this machine: about 15 seconds"
 NEXT_QUERY = 'gaelp query "SELECT stage, COUNT(*) FROM journeys GROUP BY 1"'
 
