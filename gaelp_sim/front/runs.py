@@ -91,7 +91,8 @@ class Run:
 
         At most 1,000 rows unless `limit` says more. Raises UsageError for SQL that can't be obeyed.
         """
-        found = run_query(self.db, sql, **{"run": self.id, "limit": 1_000, **options})
+        asked: QueryOptions = {"run": self.id, **options}
+        found = run_query(self.db, sql, **asked)
         return Frame.of(found.columns, found.rows)
 
     def view(self, name: str) -> Frame:
