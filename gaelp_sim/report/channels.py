@@ -8,10 +8,12 @@ from markupsafe import Markup
 
 from gaelp_sim.report import page
 from gaelp_sim.report.facts import Facts
+from gaelp_sim.report.headline import NO_WORLD
 from gaelp_sim.report.svg import Axis, Bar, row_chart
 from gaelp_sim.report.words import Known, count, percent, spoken, usd
 from gaelp_sim.store.answers import Row
 from gaelp_sim.units import MICROS_PER_UNIT
+from gaelp_sim.world.stored_scenario import is_imported
 
 MODELS_TOLD = ("last", "first", "linear", "position", "time_decay", "data_driven", "markov", "shapley")
 OTHERS_MOST = 4
@@ -66,7 +68,11 @@ def _told(facts: Facts, models: Sequence[str], caused: dict[str | None, Row]) ->
         told.append(page.say(f"Credit was not worked out; next: gaelp attribute {run_id} --model all"))
     if not caused:
         told.append(
-            page.say(f"What the channels caused was not measured; next: gaelp incrementality {run_id} --by channel")
+            page.say(
+                NO_WORLD
+                if is_imported(facts.run)
+                else f"What the channels caused was not measured; next: gaelp incrementality {run_id} --by channel"
+            )
         )
     return told
 

@@ -6,23 +6,31 @@ import json
 
 from markupsafe import Markup
 
+from gaelp_sim.analyse.estimates import share
 from gaelp_sim.report import page
 from gaelp_sim.report.facts import Facts
 from gaelp_sim.report.money import Money, money_of
-from gaelp_sim.report.words import Known, count, moment, percent, plural, spoken, times, usd
+from gaelp_sim.report.words import Known, Said, count, moment, percent, plural, spoken, times, usd
 from gaelp_sim.store.answers import Row
 from gaelp_sim.units import MICROS_PER_UNIT
+from gaelp_sim.world.stored_scenario import is_imported
+
+NO_WORLD = (
+    "A log can't tell: there is no world behind it in which ads could be withheld. Credit shares sales out, it does not "
+    "show what caused them; an experiment does (gaelp experiment rehearses one)."
+)
 
 
 def headline(facts: Facts) -> Markup:
     """Title, answers and figures."""
     money = money_of(facts.rows("report_money")[0])
     run = facts.run
+    we = "" if facts.us == "us" else f"; we are {facts.us}"
     worlds = "" if run.worlds == 1 else f" in each of {run.worlds:,} worlds"
     told = Markup("<h1>{}: run {}</h1>").format(run.label or run.scenario_name, run.run_id)
     lived = (
         f"{plural(run.people, 'person') if run.people == 1 else f'{run.people:,} people'}{worlds}, "
-        f"{moment(run.start_s)} to {moment(facts.end_s)} UTC; policy {run.policy}; we are {facts.us}. "
+        f"{moment(run.start_s)} to {moment(facts.end_s)} UTC; policy {run.policy}{we}. "
         f"Amounts are in {run.currency}, written as $."
     )
     return Markup("\n").join(
@@ -114,6 +122,8 @@ def _cost(facts: Facts, money: Money) -> str:
     last = (
         f"{page.with_interval(caused, usd)} for each sale that our ads caused"
         if caused is not None
+        else "what a sale cost that our ads caused, a log can't tell"
+        if is_imported(facts.run)
         else f"what a sale cost that our ads caused is not measured yet: gaelp incrementality {facts.run.run_id} --by all"
     )
     return (
@@ -126,6 +136,8 @@ def _cost(facts: Facts, money: Money) -> str:
 def causes(facts: Facts) -> str:
     """The channels that surely caused sales, those that may have, or the command that finds out."""
     rows = [row for row in facts.rows("report_caused") if row["effect_of"] == "channel" and row["estimand"] == "M"]
+    if not rows and is_imported(facts.run):
+        return NO_WORLD
     if not rows:
         return (
             "Not measured yet: credit shares sales out, it does not show what caused them. To find out: "
@@ -168,30 +180,40 @@ def due(facts: Facts, money: Money) -> str:
 
 def _cards(facts: Facts, money: Money) -> list[Markup]:
     caused = cac_caused(facts, money)
-    hours = facts.rows("report_hours")
-    met, won = (sum(int(row[name]) for row in hours) for name in ("opportunities", "wins"))
+    due = f"{money.sales - money.reported_sales:,} still to be heard of"
     return [
         page.card("Profit", usd(money.profit.value), page.interval(money.profit, usd)),
         page.card("Spend", usd(money.spend)),
         page.card("Sales", count(money.sales), page.interval(money.sales_drawn, count)),
-        page.card(
-            "of them reported", count(money.reported_sales), f"{money.sales - money.reported_sales:,} still to be heard of"
-        ),
-        page.card(
-            "CAC, blended", usd(money.cac_blended.value), page.interval(money.cac_blended, usd), "spend / all our sales"
-        ),
-        page.card(
-            "CAC, paid",
-            usd(money.cac_paid.value),
-            page.interval(money.cac_paid, usd),
-            "spend / sales after a touch of ours",
-        ),
-        page.card(
-            "CAC, incremental",
-            "not measured" if caused is None else usd(caused.value),
-            page.interval(caused, usd) if caused else "",
-            "spend / sales that our ads caused",
-        ),
-        page.card("ROAS", times(money.roas.value), page.interval(money.roas, times), "value of sales / spend"),
-        page.card("Win rate", percent(won / met if met else None), f"{won:,} of {met:,} auctions"),
+        page.card("of them reported", count(money.reported_sales), due),
+        *_expected(facts),
+        _bounded("CAC, blended", money.cac_blended, usd, "spend / all our sales"),
+        _bounded("CAC, paid", money.cac_paid, usd, "spend / sales after a touch of ours"),
+        page.card("CAC, incremental", "not measured", "spend / sales that our ads caused")
+        if caused is None
+        else _bounded("CAC, incremental", caused, usd, "spend / sales that our ads caused"),
+        _bounded("ROAS", money.roas, times, "value of sales / spend"),
+        _won(facts),
     ]
+
+
+def _bounded(name: str, known: Known, said: Said, told: str) -> Markup:
+    return page.card(name, said(known.value), page.interval(known, said), told)
+
+
+def _expected(facts: Facts) -> list[Markup]:
+    """What a reader of reports alone would expect; nothing where nobody clicked."""
+    if facts.expected is None:
+        return []
+    told = f"by reports alone, of clicks so far; {facts.expected.known:,} known"
+    return [_bounded("Sales expected", facts.expected.sales, count, told)]
+
+
+def _won(facts: Facts) -> Markup:
+    """The win rate, with Wilson's interval; a log of ads that were shown tells of no auction lost."""
+    if is_imported(facts.run):
+        return page.card("Win rate", percent(None), "a log of ads shown tells of no lost auction")
+    met, won = (sum(int(row[name]) for row in facts.rows("report_hours")) for name in ("opportunities", "wins"))
+    rate = share(won, met)
+    known = Known(rate.value, rate.low, rate.high) if met else Known(None)
+    return _bounded("Win rate", known, percent, f"{won:,} of {met:,} auctions, as if apart from each other")

@@ -14,7 +14,8 @@ from gaelp_sim.report.svg import Axis, Bar, Node, bar_chart
 from gaelp_sim.report.words import count, plural, spoken
 from gaelp_sim.store.answers import Row
 
-STAGES = ("unaware", "aware", "considering", "intent", "bought")
+NO_STAGE = "not told"
+STAGES = (NO_STAGE, "unaware", "aware", "considering", "intent", "bought")
 OPEN, GIVEN_UP, RIVALS, OURS = "still open", "given up", "rivals sold", "we sold"
 ENDS = (Node(OPEN, 6), Node(GIVEN_UP, 1), Node(RIVALS, 4), Node(OURS, 2))
 NO_TOUCH = "no touch"
@@ -48,7 +49,9 @@ def ending(row: Row, us: str) -> str:
 
 
 def _stage(row: Row) -> str:
-    return "bought" if row["status"] == "CONVERTED" or row["stage"] == "CONVERTED" else str(row["stage"]).lower()
+    if row["status"] == "CONVERTED" or row["stage"] == "CONVERTED":
+        return "bought"
+    return NO_STAGE if row["stage"] is None else str(row["stage"]).lower()
 
 
 def _told(facts: Facts) -> str:
@@ -123,7 +126,8 @@ def durations(facts: Facts) -> Markup:
     touches = {int(row["touches"]): int(row["sales"]) for row in facts.rows("report_touches_to_sale")}
     told = (
         f"Half of our sales were decided within {_median(ours)} days of the first touch of any advertiser "
-        f"(rivals' sales: {_median(theirs)}), after {_median(touches)} touches of ours or fewer."
+        + (f"(rivals' sales: {_median(theirs)}), " if theirs else "")
+        + f"and after {_median(touches)} touches of ours or fewer."
         if ours and touches
         else "There was no sale of ours to tell from."
     )

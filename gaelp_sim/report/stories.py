@@ -116,17 +116,17 @@ def _auction(row: Row, winner: str | None) -> str:
 def sentence(row: Row) -> str:
     """One touch, crisis or step of a sale."""
     whose = "our" if row["ours"] else f"{row['advertiser']}'s"
-    device = spoken(row["device"]).lower() if row["device"] else ""
+    device = f" on {spoken(row['device'])}" if row["device"] else ""
     did = "clicked" if row["clicked"] else "did not click"
     cost = f", {usd(row['price_usd'])}" if row["ours"] and row["price_usd"] else ""
     creative = f" '{row['creative']}'" if row["creative"] else ""
     match row["what"]:
         case "IMPRESSION":
-            return f"saw {whose} ad{creative} in {_where(row)} on {device}, {did}{cost}"
+            return f"saw {whose} ad{creative} in {_where(row)}{device}, {did}{cost}"
         case "EMAIL":
-            return f"got {whose} e-mail{creative} on {device}, {did}{cost}"
+            return f"got {whose} e-mail{creative}{device}, {did}{cost}"
         case "VISIT":
-            return f"visited {whose} site on {device}"
+            return f"visited {whose} site{device}"
         case "DECIDED":
             return f"decided to buy from {'us' if row['ours'] else row['advertiser']}"
         case "PURCHASED":

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 WIDTH, HEIGHT = 420, 220
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 12, 40
+_RIGHT, _TOP, _BOTTOM = 12, 12, 40
 TEXT_PX = 13
 _NARROW, _WIDE = 0.6, 0.68
 """Widths of a small letter, and of a digit or capital, over the size of the text: those of DejaVu Sans, a wide fallback"""
@@ -103,10 +103,10 @@ def shortened(text: str, width: float) -> str:
 
 def line_chart(title: str, lines: Sequence[Line], x: Axis, y: Axis) -> Markup:
     """Lines over a numbered axis."""
-    body = [_frame(x, y)]
+    body, left = [_frame(x, y)], _left(y)
     for line in lines:
         path = "M" + "L".join(
-            f"{x.at(one, _LEFT, WIDTH - _RIGHT):.1f} {y.at(two, HEIGHT - _BOTTOM, _TOP):.1f}" for one, two in line.points
+            f"{x.at(one, left, WIDTH - _RIGHT):.1f} {y.at(two, HEIGHT - _BOTTOM, _TOP):.1f}" for one, two in line.points
         )
         dashes = Markup(' stroke-dasharray="5 4"') if line.dashed else ""
         if line.points:
@@ -120,11 +120,12 @@ def bar_chart(title: str, bars: Sequence[Bar], x_name: str, y: Axis) -> Markup:
     """Upright bars side by side; labels are left out where they would touch."""
     x = Axis(0, max(len(bars), 1), x_name, lambda _: "")
     body = [_frame(x, y, numbered=False)]
-    room = (WIDTH - _LEFT - _RIGHT) / max(len(bars), 1)
+    start = _left(y)
+    room = (WIDTH - start - _RIGHT) / max(len(bars), 1)
     every = max(1, math.ceil(max((text_width(bar.label) + 6 for bar in bars), default=0) / room))
     base = y.at(max(y.low, 0.0), HEIGHT - _BOTTOM, _TOP)
     for number, bar in enumerate(bars):
-        left, top = _LEFT + number * room, y.at(bar.value, HEIGHT - _BOTTOM, _TOP)
+        left, top = start + number * room, y.at(bar.value, HEIGHT - _BOTTOM, _TOP)
         wide = max(room * 0.8, 1.0)
         body.append(
             Markup(
@@ -179,17 +180,22 @@ def spark(title: str, points: Sequence[Point], series: int = 0) -> Markup:
     return Markup('<svg class="spark" viewBox="0 0 160 32" role="img"><title>{}</title>{}</svg>').format(title, line)
 
 
+def _left(y: Axis) -> float:
+    """Where the axes begin: right of the widest number of y."""
+    return max([40.0, *(text_width(y.said(value)) + 12 for value in ticks(y.low, y.high))])
+
+
 def _frame(x: Axis, y: Axis, *, numbered: bool = True) -> Markup:
     """Lines across at round numbers of y, numbers of x below where asked for, and both names."""
-    parts = []
+    parts, left = [], _left(y)
     for value in ticks(y.low, y.high):
         height = y.at(value, HEIGHT - _BOTTOM, _TOP)
-        parts.append(Markup('<path class="r" d="M{} {:.1f}H{}"/>').format(_LEFT, height, WIDTH - _RIGHT))
-        parts.append(text_at(_LEFT - 6, height + 4, y.said(value), "end", "m"))
+        parts.append(Markup('<path class="r" d="M{} {:.1f}H{}"/>').format(f"{left:.1f}", height, WIDTH - _RIGHT))
+        parts.append(text_at(left - 6, height + 4, y.said(value), "end", "m"))
     if numbered:
         for value in ticks(x.low, x.high, 6):
-            parts.append(text_at(x.at(value, _LEFT, WIDTH - _RIGHT), HEIGHT - _BOTTOM + 16, x.said(value), "middle", "m"))
-    parts.append(text_at((_LEFT + WIDTH - _RIGHT) / 2, HEIGHT - 6, x.name, "middle", "m"))
+            parts.append(text_at(x.at(value, left, WIDTH - _RIGHT), HEIGHT - _BOTTOM + 16, x.said(value), "middle", "m"))
+    parts.append(text_at((left + WIDTH - _RIGHT) / 2, HEIGHT - 6, x.name, "middle", "m"))
     return Markup("").join(parts)
 
 

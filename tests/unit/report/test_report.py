@@ -9,8 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from gaelp_sim.analyse.attribute import Request as Attributing
+from gaelp_sim.analyse.attribute import attribute
+from gaelp_sim.analyse.delays import Request, rates
+from gaelp_sim.analyse.import_log import import_log
 from gaelp_sim.analyse.life_sums import life_of
 from gaelp_sim.analyse.paired import paired
+from gaelp_sim.calibrate.mapping import load_mapping
 from gaelp_sim.cli.main import exit_code
 from gaelp_sim.errors import UsageError
 from gaelp_sim.report import words
@@ -248,3 +253,24 @@ def test_a_run_that_goes_on_has_no_page(tmp_path: Path) -> None:
 
     run(RunRequest(load_scenario("short", ["population.people=40", "days=3"]), url), look)
     assert "is RUNNING" in told[0] and "gaelp watch" in told[0] and "gaelp resume" in told[0]
+
+
+def test_an_imported_log_has_a_page(tmp_path: Path) -> None:
+    """No auctions, no click, no rival, odd names: what a log does not tell is said or left out."""
+    path, url = tmp_path / "paths.csv", f"sqlite:///{tmp_path}/log.db"
+    path.write_text(
+        "path,total_conversions,total_conversion_value,total_null\n"
+        'search > social > search,12,1200,300\nsocial,3,300,900\n"<b odd & co > search",2,100,5\n'
+    )
+    with Store.open(url) as store:
+        imported = import_log(store, path, load_mapping("paths"), "", lambda _: None)
+        attribute(store, imported.run, [Attributing("linear")])
+    facts = facts_of(url, imported.run.run_id)
+    text = report_html(facts)
+    page = _Page(text)
+    assert "<b odd" not in text and "<b odd & co" in page.text
+    assert money_of(facts.rows("report_money")[0]).sales == 17 and facts.expected is None
+    assert "A log can't tell" in page.text and "gaelp incrementality" not in page.text and "?)" not in page.text
+    assert "gaelp import FILE --mapping paths" in page.text and "gaelp replay" not in page.text
+    with Store.open(url) as store, pytest.raises(UsageError, match="no click of ours"):
+        rates(store, imported.run, Request(facts.end_s))

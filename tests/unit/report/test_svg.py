@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gaelp_sim.report.flow import flow_chart
-from gaelp_sim.report.svg import WIDTH, Axis, Bar, Line, Node, bar_chart, line_chart, row_chart, spark, ticks
+from gaelp_sim.report.svg import WIDTH, Axis, Bar, Line, Node, bar_chart, line_chart, row_chart, spark, text_width, ticks
 
 HOSTILE = '<script>alert("1")</script>&'
 NUMBER = r"-?\d+(?:\.\d+)?"
@@ -61,6 +61,17 @@ def test_lines_are_drawn_to_scale() -> None:
     (x, y), (x2, y2) = re.findall(rf"({NUMBER}) ({NUMBER})", path)
     assert float(x) < float(x2) and float(y) > float(y2)
     assert (float(x2), float(y2)) == (WIDTH - 12, 12)
+    _assert_inside(picture)
+
+
+@pytest.mark.parametrize("high", [5.0, 999.0, 12_000.0, 8_500_000.0])
+def test_numbers_of_an_axis_have_room(high: float) -> None:
+    """However long they are, they begin inside, as wide as a wide font draws them, and the picture right of them."""
+    picture = line_chart(
+        "t", [Line("a", [(0, 0), (1, high)])], Axis(0, 1, "x", str), Axis(0, high, "", lambda v: f"${v:,.0f}")
+    )
+    texts = [one for one in _tree(picture).iter("text") if one.attrib["text-anchor"] == "end"]
+    assert texts and all(float(one.attrib["x"]) - text_width(one.text or "") >= 0 for one in texts)
     _assert_inside(picture)
 
 
