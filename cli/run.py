@@ -16,6 +16,8 @@ from gaelp_sim.cli.progress import watching
 from gaelp_sim.cli.summary import estimate_lines, scenario_line, summary_lines
 from gaelp_sim.errors import UsageError
 
+PEOPLE_A_CELL = 10_000
+SMALL_CELLS = f"cells of under {PEOPLE_A_CELL:,} people: where budgets bind, results move with their number (docs/cells.md)"
 COMPILING = "compiling the simulator's loops, once on this machine: about 15 seconds"
 NEXT_QUERY = 'gaelp query "SELECT stage, COUNT(*) FROM journeys GROUP BY 1"'
 
@@ -94,6 +96,8 @@ def run(settings: Settings, /, **given: Any) -> None:
         _print_estimate(request, settings)
         return
     say_more(settings, scenario_line(request.scenario.model_dump()))
+    if 1 < request.scenario.cells > request.scenario.population.people / PEOPLE_A_CELL:
+        say(settings, SMALL_CELLS)
     library.when_compiling(lambda: say(settings, COMPILING))
     with watching(settings, watch=options.watch) as on_progress:
         summary = library.simulated(request, on_progress=on_progress)
