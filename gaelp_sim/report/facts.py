@@ -31,6 +31,14 @@ class Expected:
     """Of them, those reported by the run's end"""
     clicks: int
 
+    def coming(self) -> Known:
+        """Sales that the clicks so far still bring, in the mean and at the interval's ends: never fewer than none."""
+        return Known(*(None if one is None else max(one - self.known, 0.0) for one in self.sales))
+
+    def in_the_end(self, reported: int) -> Known:
+        """All sales reported so far, clicked before or not, and those that the clicks so far still bring."""
+        return Known(*(None if one is None else reported + one for one in self.coming()))
+
 
 @dataclass(frozen=True)
 class Facts:

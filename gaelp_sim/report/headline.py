@@ -171,10 +171,11 @@ def due(facts: Facts, money: Money) -> str:
         told = "Nothing that has been decided: every sale of ours was reported by the run's end."
     if facts.expected is None:
         return told
-    clicks = facts.expected
+    found, reported = facts.expected, money.reported_sales
     return (
-        f"{told} Somebody who sees reports alone would expect {page.with_interval(clicks.sales, count)} sales of the "
-        f"{clicks.clicks:,} clicks so far, of which {clicks.known:,} are reported."
+        f"{told} Somebody who sees reports alone would expect {page.with_interval(found.in_the_end(reported), count)} "
+        f"sales in the end: the {reported:,} reported, and {count(found.coming().value)} that the {found.clicks:,} clicks so far "
+        "still bring."
     )
 
 
@@ -186,7 +187,7 @@ def _cards(facts: Facts, money: Money) -> list[Markup]:
         page.card("Spend", usd(money.spend)),
         page.card("Sales", count(money.sales), page.interval(money.sales_drawn, count)),
         page.card("of them reported", count(money.reported_sales), due),
-        *_expected(facts),
+        *_expected(facts, money),
         _bounded("CAC, blended", money.cac_blended, usd, "spend / all our sales"),
         _bounded("CAC, paid", money.cac_paid, usd, "spend / sales after a touch of ours"),
         page.card("CAC, incremental", "not measured", "spend / sales that our ads caused")
@@ -201,12 +202,12 @@ def _bounded(name: str, known: Known, said: Said, told: str) -> Markup:
     return page.card(name, said(known.value), page.interval(known, said), told)
 
 
-def _expected(facts: Facts) -> list[Markup]:
+def _expected(facts: Facts, money: Money) -> list[Markup]:
     """What a reader of reports alone would expect; nothing where nobody clicked."""
     if facts.expected is None:
         return []
-    told = f"by reports alone, of clicks so far; {facts.expected.known:,} known"
-    return [_bounded("Sales expected", facts.expected.sales, count, told)]
+    told = "by reports alone: those known, and those that clicks so far still bring"
+    return [_bounded("Sales expected", facts.expected.in_the_end(money.reported_sales), count, told)]
 
 
 def _won(facts: Facts) -> Markup:

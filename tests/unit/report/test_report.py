@@ -274,3 +274,19 @@ def test_an_imported_log_has_a_page(tmp_path: Path) -> None:
     assert "gaelp import FILE --mapping paths" in page.text and "gaelp replay" not in page.text
     with Store.open(url) as store, pytest.raises(UsageError, match="no click of ours"):
         rates(store, imported.run, Request(facts.end_s))
+
+
+def test_sales_expected_are_those_reported_and_those_still_to_come(facts: Facts, stored: Stored) -> None:
+    """The mixture of `gaelp delays` on all clicks, less what is known of them, on top of every report; never fewer."""
+    assert facts.expected is not None
+    with Store.open(stored.url) as store:
+        (whole,) = [
+            one
+            for one in rates(store, store.find_run(stored.busy), Request(facts.end_s, models=("mixture",)))
+            if one.group == "all"
+        ]
+    money = money_of(facts.rows("report_money")[0])
+    found = facts.expected.in_the_end(money.reported_sales)
+    assert found.value == pytest.approx(money.reported_sales + whole.cvr * whole.clicks - whole.sales_known)
+    assert found.low is not None and found.low >= money.reported_sales
+    assert found.high == pytest.approx(money.reported_sales + whole.high * whole.clicks - whole.sales_known)
