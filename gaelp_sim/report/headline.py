@@ -174,8 +174,8 @@ def due(facts: Facts, money: Money) -> str:
     found, reported = facts.expected, money.reported_sales
     return (
         f"{told} Somebody who sees reports alone would expect {page.with_interval(found.in_the_end(reported), count)} "
-        f"sales in the end: the {reported:,} reported, and {count(found.coming().value)} that the {found.clicks:,} clicks so far "
-        "still bring."
+        f"sales in the end: the {reported:,} reported, and {count(found.coming().value)} that the {found.clicks:,} clicks "
+        "so far still bring."
     )
 
 
