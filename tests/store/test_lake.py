@@ -256,3 +256,32 @@ def test_places_that_cannot_be_a_lake_are_refused(tmp_path: Path) -> None:
             lake.checked_place(place)
         assert "\n" not in str(refusal.value) and "secret" not in str(refusal.value)
     assert issubclass(StoreIOError, GaelpError)
+
+
+def test_an_object_store_holds_the_same_rows(sqlite_url: str, run_record: RunRecord) -> None:
+    """Through fsspec (its store in memory): the same hash and answers; deleting leaves nothing."""
+    fsspec = pytest.importorskip("fsspec")
+    files = fsspec.filesystem("memory")
+    with Store.open(sqlite_url) as store:
+        record = replace(run_record, end_hour=DAYS * 24, days=DAYS)
+        plain = written(store, record)
+        run = written(store, replace(record, lake=lake.checked_place("memory://bucket/lake/")))
+        assert row_hash(store, run) == row_hash(store, plain)
+        for view in ("touchpoints", "decisions"):
+            found = [
+                sorted(repr(row).replace(of.run_id, "run") for block in view_rows(store.database, view, of.run_id, 999)
+                       for row in block)
+                for of in (plain, run)
+            ]
+            assert found[0] == found[1] and len(found[0]) == 300 * DAYS
+        assert files.find("/bucket/lake")
+        store.delete_run(run)
+        assert not files.find("/bucket/lake")
+
+
+def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """None in `sys.modules` is a package that is not there."""
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(StoreWriteError) as refusal:
+        lake.checked_place(str(tmp_path))
+    assert str(refusal.value) == "a lake needs pyarrow, duckdb and fsspec; next: pip install 'gaelp-sim[lake]'"
