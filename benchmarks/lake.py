@@ -29,7 +29,7 @@ def lake(bench: Bench) -> Table:
                 rows = Rows.of(LAYOUTS[table], store.read(record, table))
                 if rows.count:
                     lines += _lines(bench, record, rows)
-    title = f"Rows into a lake: {bench.size.people:,} people, {days} days, a part per table, cell and day, on a local folder"
+    title = f"Rows into a lake: {bench.size.people:,} people, {days} days, a part per table and day, local folder"
     return Table.of(title, lines, ["A decision's features are 164 bytes before compression."])
 
 

@@ -29,7 +29,7 @@ FILE_ORDER = {
     "journey": ("person_id", "journey_index"),
 }
 """Columns that the rows of a part are sorted by, of one world each."""
-_COMPRESSION_LEVEL = 3
+_COMPRESSION_LEVEL = 1
 _ROW_GROUP_ROWS = 131_072
 
 
