@@ -10,7 +10,7 @@ WORKERS ?= 2
 OFFLINE := .venv-offline
 ORACLES := .venv-oracles
 
-.PHONY: run install test docs offline oracles lint bench crash hashes campaigns postgres clean
+.PHONY: run install test docs offline oracles lint bench crash hashes campaigns look chromium postgres clean
 
 run: $(VENV)/core.stamp
 	$(BIN)/gaelp run scenarios/parental_controls.yaml
@@ -55,6 +55,19 @@ hashes: $(VENV)/test.stamp postgres
 
 campaigns: $(VENV)/test.stamp postgres
 	$(BIN)/python -m pytest -m campaign
+
+# Pages as Chromium paints them, wide and narrow, light and dark: nothing cut off, nothing lying over something else.
+look: $(VENV)/test.stamp chromium
+	$(BIN)/python -m pytest -m look tests/look
+
+chromium:
+	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; then \
+		exit 0; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; \
+	else \
+		echo 'No Chromium here: what a browser makes of pages is not checked. Install it with your package manager.'; \
+	fi
 
 clean:
 	rm -rf build dist $(VENV)/*.stamp

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -222,10 +222,24 @@ def named_query_records() -> list[Record]:
     ]
 
 
-def touches_of(db_url: str, run_ref: str, *, person: int, world: int) -> QueryResult:
-    """What happened to one person, touch by touch and sale by sale."""
-    parameters = (f"person={person}", f"world={world}")
-    return answered(db_url, "one_journey", Asked(run_ref, False, parameters, limit=100_000, timeout_s=60.0))
+def person_story(db_url: str, run_ref: str, *, person: int, world: int) -> Record:
+    """One person's whole story."""
+    from gaelp_sim.analyse.person_story import person_story as story_of
+    from gaelp_sim.store import Store
+
+    with Store.open(db_url, must_exist=True) as store:
+        return story_of(store, store.find_run(run_ref), world=world, person=person).as_json()
+
+
+def standings(db_url: str, run_ref: str) -> Iterator[Record]:
+    """How a run stands, anew each time that the iterator is asked; never ends by itself."""
+    from gaelp_sim.analyse.standing import Watcher
+    from gaelp_sim.store import Store
+
+    with Store.open(db_url, must_exist=True) as store:
+        watcher = Watcher(store, store.find_run(run_ref))
+        while True:
+            yield watcher.look().as_json()
 
 
 def view_records() -> list[Record]:

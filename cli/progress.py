@@ -1,4 +1,5 @@
-"""Progress on stderr: a rich bar on a terminal, a plain line now and then elsewhere; with --watch a line per day."""
+"""Progress on stderr: a rich bar on a terminal, with --watch the picture of `gaelp watch`; elsewhere a plain line now and
+then, with --watch one per day."""
 
 from __future__ import annotations
 
@@ -31,6 +32,7 @@ class ProgressFigures(Protocol):
     spend_micros: int
     conversions: int
     cac_usd: float | None
+    run_id: str
 
 
 OnProgress = Callable[[Any], None]
@@ -42,10 +44,10 @@ def watching(settings: Settings, *, watch: bool) -> Iterator[OnProgress]:
     if settings.quiet:
         yield lambda figures: None
     elif sys.stderr.isatty():
-        with _bar(settings, watch=watch) as on_progress:
+        with (_picture if watch else _bar)(settings) as on_progress:
             yield on_progress
     elif watch:
-        yield _DayLines(lambda line: click.echo(line, err=True)).show
+        yield _DayLines().show
     else:
         yield _PlainLines().show
 
@@ -65,8 +67,7 @@ def watch_line(figures: ProgressFigures) -> str:
 class _DayLines:
     """Prints a row when a new day is complete."""
 
-    def __init__(self, print_line: Callable[[str], None]) -> None:
-        self._print_line = print_line
+    def __init__(self) -> None:
         self._day = 0
 
     def show(self, figures: ProgressFigures) -> None:
@@ -74,9 +75,9 @@ class _DayLines:
         if day == self._day:
             return
         if self._day == 0:
-            self._print_line(WATCH_HEADER)
+            click.echo(WATCH_HEADER, err=True)
         self._day = day
-        self._print_line(watch_line(figures))
+        click.echo(watch_line(figures), err=True)
 
 
 class _PlainLines:
@@ -111,7 +112,7 @@ class _Bar:
 
 
 @contextmanager
-def _bar(settings: Settings, *, watch: bool) -> Iterator[OnProgress]:
+def _bar(settings: Settings) -> Iterator[OnProgress]:
     # Rich takes a tenth of a second to import: only a terminal pays for it.
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -122,13 +123,24 @@ def _bar(settings: Settings, *, watch: bool) -> Iterator[OnProgress]:
     )
     console = Console(stderr=True, no_color=settings.no_color)
     with Progress(*columns, console=console, transient=True, refresh_per_second=5) as progress:
-        bar = _Bar(progress, progress.add_task("hours", total=None, spend="$0", cac="-"))
-        days = _DayLines(lambda line: progress.console.print(line, highlight=False, markup=False))
+        yield _Bar(progress, progress.add_task("hours", total=None, spend="$0", cac="-")).show
 
+
+@contextmanager
+def _picture(settings: Settings) -> Iterator[OnProgress]:
+    """The picture of `gaelp watch`, anew after each commit point, read from the store as another process would."""
+    from rich.console import Console
+    from rich.live import Live
+
+    from gaelp_sim.cli import library
+    from gaelp_sim.cli.watch import picture
+
+    news: dict[str, Iterator[dict[str, Any]]] = {}
+    with Live(console=Console(stderr=True, no_color=settings.no_color), auto_refresh=False) as live:
         def show(figures: ProgressFigures) -> None:
-            bar.show(figures)
-            if watch:
-                days.show(figures)
+            if figures.run_id not in news:
+                news[figures.run_id] = library.standings(settings.db_url, figures.run_id)
+            live.update(picture(next(news[figures.run_id])), refresh=True)
 
         yield show
 

@@ -16,6 +16,8 @@ from gaelp_sim.cli.progress import watching
 from gaelp_sim.cli.summary import estimate_lines, scenario_line, summary_lines
 from gaelp_sim.errors import UsageError
 
+PEOPLE_A_CELL = 10_000
+SMALL_CELLS = f"cells of under {PEOPLE_A_CELL:,} people: where budgets bind, results move with their number (docs/cells.md)"
 COMPILING = "compiling the simulator's loops, once on this machine: about 15 seconds"
 NEXT_QUERY = 'gaelp query "SELECT stage, COUNT(*) FROM journeys GROUP BY 1"'
 
@@ -76,7 +78,7 @@ class RunOptions:
 @click.option("--continue", "continue_ref", type=RunRef(), metavar="RUN", help="Go on with a finished run's people.")
 @click.option("--name", "label", default="", metavar="TEXT", help="A label to find the run by.  [default: none]")
 @click.option("--incremental", is_flag=True, help="Also simulate the world without our ads: the third CAC.")
-@click.option("--watch", is_flag=True, help="Print a line per simulated day.")
+@click.option("--watch", is_flag=True, help="Show each simulated day: a picture on a terminal, else a line.")
 @click.option(
     "--lake", metavar="FOLDER|URL",
     help="Write touchpoints, decisions and journeys there as Parquet.  [default: into the database]",
@@ -99,6 +101,8 @@ def run(settings: Settings, /, **given: Any) -> None:
         _print_estimate(request, settings)
         return
     say_more(settings, scenario_line(request.scenario.model_dump()))
+    if 1 < request.scenario.cells > request.scenario.population.people / PEOPLE_A_CELL:
+        say(settings, SMALL_CELLS)
     library.when_compiling(lambda: say(settings, COMPILING))
     with watching(settings, watch=options.watch) as on_progress:
         summary = library.simulated(request, on_progress=on_progress)
@@ -113,7 +117,7 @@ def run(settings: Settings, /, **given: Any) -> None:
     "--workers", type=click.IntRange(1, 1024), default=1, metavar="N", show_default=True,
     help="Processes that simulate; results don't depend on it.",
 )
-@click.option("--watch", is_flag=True, help="Print a line per simulated day.")
+@click.option("--watch", is_flag=True, help="Show each simulated day: a picture on a terminal, else a line.")
 @click.pass_obj
 def resume(settings: Settings, /, run: str, *, workers: int, watch: bool) -> None:
     """Finish an interrupted run.

@@ -13,6 +13,8 @@ COMMANDS = {
     "resume": Lazy("gaelp_sim.cli.run:resume", "Finish an interrupted run."),
     "query": Lazy("gaelp_sim.cli.query:query", "Ask the stored journeys anything, read-only SQL."),
     "replay": Lazy("gaelp_sim.cli.replay:replay", "Live a stored run again: same luck, another policy."),
+    "report": Lazy("gaelp_sim.cli.report:report", "Write a run, or several side by side, as one HTML page."),
+    "watch": Lazy("gaelp_sim.cli.watch:watch", "Follow a run while it goes on, from any terminal."),
     "journey": Lazy("gaelp_sim.cli.journey:journey", "Print one person's journey, touch by touch."),
     "attribute": Lazy("gaelp_sim.cli.attribute:attribute", "Credit a run's sales to touches, channels and campaigns."),
     "incrementality": Lazy(

@@ -24,7 +24,7 @@ R = TypeVar("R")
 _PACKAGE = Path(__file__).parent
 _FRONT = "compiled-"
 LEAVES = frozenset({
-    "analyse", "attribution", "calibrate", "cli", "env", "evaluate", "learn", "migrations", "planning", "report",
+    "analyse", "attribution", "calibrate", "cli", "env", "evaluate", "front", "learn", "migrations", "planning", "report",
     "scenarios", "store",
 })
 """Rooms that no compiled loop of another room reads from: a change there leaves the others' machine code as it is."""

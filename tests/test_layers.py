@@ -16,7 +16,7 @@ MIDDLE = (
 )
 FLOORS = (
     GROUND, ("scenario",), MIDDLE, ("world",), ("planning",), ("analyse",), ("env",), ("learn",), ("evaluate",),
-    ("report",), ("cli",),
+    ("report",), ("front",), ("cli",),
 )
 LODGERS = {"migrations": "store", "scenarios": "scenario"}
 """Top-level folders that belong to a room: the store's migrations, the scenarios' files."""

@@ -91,9 +91,10 @@ def clicks_of(store: Store, run: RunRecord, request: Request) -> tuple[Clicks, l
     order = np.lexsort([rows["occurred_s"], user])
     reported = np.full(len(order), NONE)
     at = _last_click((user[order], rows["occurred_s"][order]), buyer, sales["purchased_s"])
-    fits = (at != NONE) & (sales["purchased_s"] - rows["occurred_s"][order][at] <= request.window_days * SECONDS_PER_DAY)
+    second, near = rows["occurred_s"][order], np.flatnonzero(at != NONE)
+    fits = near[sales["purchased_s"][near] - second[at[near]] <= request.window_days * SECONDS_PER_DAY]
     reported[at[fits]] = sales["reported_s"][fits]
-    return Clicks(rows["occurred_s"][order], reported, rows[request.by][order], spend), listed
+    return Clicks(second, reported, rows[request.by][order], spend), listed
 
 
 def _spend(touches: dict[str, Column], request: Request, names: list[str]) -> dict[str, int]:

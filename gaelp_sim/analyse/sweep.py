@@ -96,7 +96,7 @@ def cells_of(
             found.append(Cell(settings, pinned(policy), load([f"{key}={value}" for key, value in settings])))
     first = found[0].scenario
     for cell in found[1:]:
-        check_same_people("sweep", first, cell.scenario)
+        check_same_people("sweep", first, cell.scenario, any_cells=True)
     return found
 
 

@@ -7,26 +7,14 @@ out by hand. `:as_of` takes a date or an ISO time in UTC and asks for the answer
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from gaelp_sim.errors import UsageError
-
-END_OF_TIME_S = 253_402_300_799  # 9999-12-31T23:59:59Z
-"""`:as_of` where none is given: everything is known."""
-
-Value = int | float | str | bytes | None
-
-
-@dataclass(frozen=True)
-class NamedQuery:
-    """One worked query: its name, the question it answers in one line, its SQL and its parameters' defaults."""
-
-    name: str
-    question: str
-    sql: str
-    defaults: Mapping[str, Value] = field(default_factory=dict)
-
+from gaelp_sim.store.report_market_queries import MARKET_QUERIES
+from gaelp_sim.store.report_queries import MONEY_QUERIES
+from gaelp_sim.store.story_queries import STORY_QUERIES
+from gaelp_sim.store.watch_queries import WATCH_QUERIES
+from gaelp_sim.store.worked_query import END_OF_TIME_S, NamedQuery, Value
 
 _AS_OF: Mapping[str, Value] = {"as_of": END_OF_TIME_S}
 
@@ -242,21 +230,25 @@ _QUERIES = (
 NAMED_QUERIES: dict[str, NamedQuery] = {query.name: query for query in _QUERIES}
 """Every worked query by name, in the order in which `gaelp query --list` shows them."""
 
+REPORT_QUERIES: dict[str, NamedQuery] = {
+    query.name: query for query in (*MONEY_QUERIES, *STORY_QUERIES, *MARKET_QUERIES, *WATCH_QUERIES)
+}
+"""The queries behind `gaelp report`, `journey` and `watch`: `gaelp query` answers to their names, too."""
+
 
 def resolve(text: str, parameters: Mapping[str, Value] | None = None) -> tuple[str, dict[str, Value]]:
-    """SQL and parameters for what a user gave `gaelp query`: a name of NAMED_QUERIES, or SQL as it is.
+    """SQL and parameters for what a user gave `gaelp query`: a worked query's name, a report's, or SQL as it is.
 
     Raises UsageError for a single word that is no query's name.
     """
     given = dict(parameters or {})
     word = text.strip()
-    if word in NAMED_QUERIES:
-        query = NAMED_QUERIES[word]
+    if query := NAMED_QUERIES.get(word) or REPORT_QUERIES.get(word):
         return query.sql.strip(), dict(query.defaults) | given
     if word.replace("-", "_").isidentifier():
         import difflib
 
-        near = difflib.get_close_matches(word.replace("-", "_").lower(), NAMED_QUERIES, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(word.replace("-", "_").lower(), [*NAMED_QUERIES, *REPORT_QUERIES], n=1, cutoff=0.5)
         hint = f", nearest: {near[0]}" if near else ""
         raise UsageError(f"{word}: no such query{hint}; next: gaelp query --list, or give SQL")
     return text, given

@@ -51,11 +51,16 @@ def parent_of(store: Store, run: RunRecord) -> RunRecord:
     return next(one for one in store.runs() if one.run_key == run.parent_run_key)
 
 
-def check_same_people(said: str, before: Scenario, now: Scenario, *, from_state: bool = False) -> None:
+def check_same_people(
+    said: str, before: Scenario, now: Scenario, *, from_state: bool = False, any_cells: bool = False
+) -> None:
     """Raise UsageError for settings under which people would not be the same; said: what needs them to be.
 
-    from_state: what begins with a stored state keeps all that the state is told in, too
+    from_state: what begins with a stored state keeps all that the state is told in, too; any_cells: whole runs are held
+    against each other by person, and people are the same in however many cells
     """
+    if any_cells:
+        now = now.model_copy(update={"cells": before.cells})
     told = [((f"{key} is", getattr(before, key)), (f"{key} is", getattr(now, key))) for key in ("seed", "days")]
     told += zip(_people(before), _people(now), strict=True)
     if from_state:

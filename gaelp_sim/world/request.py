@@ -44,6 +44,7 @@ class Progress:
     spend_micros: int
     conversions: int
     cac_usd: float | None
+    run_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -351,7 +351,7 @@ def _commit_day(writing: Writing, end: int) -> None:
     writing.store.commit(record, Batch(tables, end, state, final, writing.cell_starts))
     writing.on_progress(Progress(
         end - record.start_hour, record.end_hour - record.start_hour, record.people * record.worlds,
-        tally.opportunities, tally.spend_micros, tally.conversions, tally.cac_usd(),
+        tally.opportunities, tally.spend_micros, tally.conversions, tally.cac_usd(), record.run_id,
     ))
 
 

@@ -45,7 +45,9 @@ def test_the_example_parses(name: str) -> None:
     (example,) = re.findall(r"^ *(?:eval \"\$\()?(gaelp .*?)(?:\)\"| > .*)?$", LEAVES[name].help or "", re.MULTILINE)
     words = shlex.split(example)[1:]
     assert words[: len(name.split())] == name.split()
-    LEAVES[name].make_context(name, words[len(name.split()) :])
+    # As below gaelp itself: a command remembers the help option that it was first asked with, and pages show -h.
+    with click.Context(gaelp, **gaelp.context_settings) as parent:
+        LEAVES[name].make_context(name, words[len(name.split()) :], parent=parent)
 
 
 @pytest.mark.parametrize("name", LEAVES)

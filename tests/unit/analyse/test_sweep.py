@@ -110,3 +110,13 @@ def test_ranges_that_are_none_are_one_line(text: str) -> None:
 
 def test_whole_numbers_stay_whole() -> None:
     assert Range.of("days=3..9").whole and not Range.of("us.budget.usd_day=3..9.5").whole
+
+
+def test_cells_change_nothing_where_nothing_is_shared(tmp_path: Path) -> None:
+    """People are the same in however many cells: without budgets, and with rivals that don't learn, so is every figure."""
+    url, sets = f"sqlite:///{tmp_path / 'runs.db'}", ["us.budget.usd_day=null", "us.budget.usd_month=null", "log=wins"]
+    cells = cells_of(lambda more: _load([*sets, *more]), [("cells", ("1", "2"))], ["rule"])
+    one, two = sweep(url, cells, 1, (_quiet, lambda progress: None))
+    for name, figure in two.figures.items():
+        assert figure.replayed == one.figures[name].replayed and figure.low == figure.high == 0, name
+    assert one.run.cells == 1 and two.run.cells == 2

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from gaelp_sim.cli import library, replaying
+from gaelp_sim.cli.journey import ALWAYS, WHERE_TOLD
 from gaelp_sim.cli.main import exit_code
-from gaelp_sim.store.console import QueryResult
 
 Captured = pytest.CaptureFixture[str]
 CHECKS: list[dict[str, Any]] = [
@@ -81,12 +81,25 @@ def test_market_checks_our_auctions(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not list(tmp_path.iterdir())
 
 
-def test_journey_prints_touches(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
-    """A row per touch; a person without any ends with 66 and says how to find others."""
-    touches = QueryResult(("happened_at", "what"), [("2025-09-01T08:00:00Z", "IMPRESSION")], False, 0.0)
-    monkeypatch.setattr(library, "touches_of", lambda url, ref, person, world: touches)
+def test_journey_prints_who_and_what(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """Who the person is, then a row a moment; empty columns are left out, each model that gave credit has one."""
+    moment: dict[str, Any] = dict.fromkeys((*ALWAYS, *WHERE_TOLD, "believed_stage"))
+    moment |= {"happened_at": "2025-09-01T08:00:00Z", "what": "VISIT", "clicked": 1}
+    state = {
+        "segment": "calm", "segment_at_start": "crisis", "household_id": 3, "stage": "INTENT", "status": "ACTIVE",
+        "goodwill": 2, "rival_goodwill": 0, "fatigue_teach": 1, "fatigue_offer": 0, "on_list": 1, "attention": 0.5,
+        "price_sensitivity": 0.25, "urgency": 1.0,
+    }
+    story = {"run_id": "abc", "world": 0, "person": 42, "state": state, "journeys": [],
+             "moments": [moment | {"credit": {"last": 1.0}}]}
+    monkeypatch.setattr(library, "person_story", lambda url, ref, person, world: story)
     assert exit_code(["journey", "@last", "42", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == [{"happened_at": "2025-09-01T08:00:00Z", "what": "IMPRESSION"}]
-    monkeypatch.setattr(library, "touches_of", lambda url, ref, person, world: QueryResult(("what",), [], False, 0.0))
-    assert exit_code(["journey", "@last", "42"]) == 66
-    assert "person 42 of world 0" in capsys.readouterr().err
+    assert json.loads(capsys.readouterr().out) == story
+    assert exit_code(["journey", "@last", "42"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "person 42 of world 0, run abc: segment calm (at first crisis), household 3"
+    assert "on our e-mail list" in lines[1] and "price sensitivity 0.25" in lines[2]
+    assert lines[4].split() == [*ALWAYS, "clicked", "last"] and lines[6].split()[-2:] == ["1", "1"]
+    story["moments"] = []
+    assert exit_code(["journey", "@last", "42"]) == 0
+    assert "nothing happened" in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""The Python front door: what `import gaelp_sim as gaelp` offers."""

@@ -1,0 +1,154 @@
+"""Runs from Python: simulate, open, ask, replay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+from gaelp_sim.analyse.paired import Pairing, paired_runs
+from gaelp_sim.errors import UsageError
+from gaelp_sim.front.frames import Frame
+from gaelp_sim.scenario.loading import load_scenario
+from gaelp_sim.scenario.schema import Scenario
+from gaelp_sim.store import RunRecord, Store
+from gaelp_sim.store.console import QueryOptions, run_query
+from gaelp_sim.store.view_rows import view_rows
+from gaelp_sim.store.views import VIEW_COLUMNS
+from gaelp_sim.world.replay import LOGGED, Replayed, ReplayRequest
+from gaelp_sim.world.replay import replay as replayed
+from gaelp_sim.world.simulate import RunRequest, stored_summary
+from gaelp_sim.world.simulate import run as simulated
+from gaelp_sim.world.stored_scenario import stored_scenario
+
+DB = "sqlite:///gaelp.db"
+_BLOCK_ROWS = 50_000
+
+
+class RunOptions(TypedDict, total=False):
+    """What `run` may be told besides the scenario; what is left out is the scenario's own."""
+
+    db: str
+    """Store, as SQLAlchemy URL; gaelp.db in this folder if left out"""
+    sets: Sequence[str]
+    """Keys of the scenario to change, `key=value`"""
+    policy: str
+    """How we bid: rule, ppo, silent, checkpoint:FOLDER, module:Class ..."""
+    seed: int
+    days: int
+    worlds: int
+    workers: int
+    """Processes; results don't depend on it"""
+    incremental: bool
+    """Also simulate the worlds without our ads, for the incremental CAC"""
+    name: str
+    """A label to find the run by"""
+
+
+class ReplayOptions(TypedDict, total=False):
+    """What `Run.replay` may be told besides the policy."""
+
+    sets: Sequence[str]
+    worlds: int
+    workers: int
+    rivals_react: bool
+    incremental: bool
+
+
+@dataclass(frozen=True)
+class Run:
+    """A stored run."""
+
+    id: str
+    db: str
+
+    def __repr__(self) -> str:
+        record = self.record
+        return f"<Run {self.id}: {record.scenario_name}, policy {record.policy}, {record.status}>"
+
+    @property
+    def record(self) -> RunRecord:
+        """What the store says of it: seed, versions, hashes, state."""
+        with Store.open(self.db, must_exist=True) as store:
+            return store.find_run(self.id)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Its figures, with the keys of `gaelp run --json`; raises UsageError while it is unfinished."""
+        record = self.record
+        if record.status != "FINISHED":
+            raise UsageError(f"run {self.id} is {record.status}; next: gaelp resume {self.id}")
+        return stored_summary(record).as_json()
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario that it used, every default filled in."""
+        return stored_scenario(self.record)
+
+    def query(self, sql: str, **options: Unpack[QueryOptions]) -> Frame:
+        """Ask the named views a SELECT, or a worked query by name, as `gaelp query` does: read-only, within limits.
+
+        At most 1,000 rows unless `limit` says more. Raises UsageError for SQL that can't be obeyed.
+        """
+        asked: QueryOptions = {"run": self.id, **options}
+        found = run_query(self.db, sql, **asked)
+        return Frame.of(found.columns, found.rows)
+
+    def view(self, name: str) -> Frame:
+        """All rows of a named view, such as journeys, touchpoints, decisions, conversions or observed_users."""
+        if name not in VIEW_COLUMNS:
+            raise UsageError(f"no view {name}; there are {', '.join(VIEW_COLUMNS)}")
+        with Store.open(self.db, must_exist=True) as store:
+            blocks = view_rows(store.database, name, self.id, _BLOCK_ROWS)
+            return Frame.of(tuple(VIEW_COLUMNS[name]), (row for block in blocks for row in block))
+
+    def replay(self, policy: str = LOGGED, **options: Unpack[ReplayOptions]) -> Replay:
+        """The same people with the same luck under another policy or setting, stored as a run of its own."""
+        asked = {**options, "sets": tuple(options.get("sets", ()))}
+        done = replayed(ReplayRequest(self.db, self.id, policy, **asked))  # type: ignore[arg-type]
+        with Store.open(self.db, must_exist=True) as store:
+            pairing, _ = paired_runs(store, done.origin, done.run)
+        return Replay(Run(done.run.run_id, self.db), done, pairing)
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A replay beside the run that it replays."""
+
+    run: Run
+    done: Replayed
+    pairing: Pairing
+
+    @property
+    def differences(self) -> Frame:
+        """A row for each figure: stored, replayed, difference, and the bounds of its 95 % interval."""
+        parts = (self.pairing.figures, self.pairing.channels, self.pairing.segments)
+        rows = [asdict(one) for part in parts for one in part]
+        return Frame.of(tuple(rows[0]), [tuple(row.values()) for row in rows])
+
+
+def run(scenario: str | Path | Scenario, **options: Unpack[RunOptions]) -> Run:
+    """Simulate a scenario (a shipped one's name, a file, or a `Scenario`) into a store; every touch lands in SQL.
+
+    Raises ScenarioError for a bad scenario, UsageError for options that can't be obeyed; then nothing is written.
+    """
+    told = dict(options)
+    db, sets, label = str(told.pop("db", DB)), options.get("sets", ()), str(told.pop("name", ""))
+    told.pop("sets", None)
+    loaded = scenario if isinstance(scenario, Scenario) else load_scenario(str(scenario), list(sets))
+    if isinstance(scenario, Scenario) and sets:
+        raise UsageError("sets: they change a scenario that is named; change the Scenario itself, or name its file")
+    return Run(simulated(RunRequest(loaded, db, label=label, **told)).run_id, db)  # type: ignore[arg-type]
+
+
+def open_run(ref: str = "@last", db: str = DB) -> Run:
+    """A stored run by a unique prefix of its id, or the last one; raises RunNotFoundError."""
+    with Store.open(db, must_exist=True) as store:
+        return Run(store.find_run(ref).run_id, db)
+
+
+def runs(db: str = DB) -> list[Run]:
+    """All runs of a store, the newest last; raises RunNotFoundError for no such store."""
+    with Store.open(db, must_exist=True) as store:
+        return [Run(record.run_id, db) for record in store.runs()]
