@@ -60,7 +60,12 @@ def checked_place(place: str) -> str:
     elif "@" in place.partition("://")[2].partition("/")[0]:
         raise UsageError("--lake: a URL with a password would be stored; next: give credentials by the environment")
     _pyarrow()
-    lake_at(place)
+    lake = lake_at(place)
+    if isinstance(lake, Folder):
+        try:
+            os.makedirs(lake.root, exist_ok=True)
+        except OSError as error:
+            raise StoreWriteError(f"{place}: {error.strerror or error}; next: name a folder that can be written") from error
     return place.rstrip("/")
 
 
@@ -187,9 +192,11 @@ def read_part(place: str, part: Part) -> bytes:
     """A part's content, held against the catalogue; raises CorruptStoreError, StoreIOError."""
     lake = lake_at(place)
     try:
-        content: bytes = _guarded(place, part.path, lambda: lake.get(part.path))
+        content: bytes = lake.get(part.path)
     except FileNotFoundError as missing:
         raise CorruptStoreError(f"{place}: {part.path} is missing; next: restore a copy, or run it anew") from missing
+    except Exception as error:
+        raise _told(place, part.path, error) from error
     if hashlib.sha256(content).digest() != part.sha256:
         raise CorruptStoreError(f"{place}: {part.path} was changed; next: restore a copy, or run it anew")
     return content
@@ -204,15 +211,18 @@ def remove_run(place: str, run_id: str) -> None:
 
 
 def _guarded(place: str, path: str, act: Callable[[], Any]) -> Any:
-    """What `act` gives, its failure told in one line. Not found is the caller's to tell."""
+    """What `act` gives, its failure told in one line: object stores raise errors of their own kinds."""
     try:
         return act()
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # object stores raise their own kinds
-        text = " ".join(str(error).split()) or type(error).__name__
-        raise StoreIOError(f"{place}: {path}: {text}; nothing that was committed is lost; next: check the lake, then "
-                           "gaelp resume") from error
+    except Exception as error:
+        raise _told(place, path, error) from error
+
+
+def _told(place: str, path: str, error: Exception) -> StoreIOError:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return StoreIOError(
+        f"{place}: {path}: {text}; nothing that was committed is lost; next: check the lake, then gaelp resume"
+    )
 
 
 def _groups(writing: Writing, rows: Rows) -> Iterator[tuple[tuple[int, int, int], np.ndarray]]:

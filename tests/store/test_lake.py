@@ -250,7 +250,8 @@ def test_cells_name_parts_by_ranges_of_people() -> None:
 def test_places_that_cannot_be_a_lake_are_refused(tmp_path: Path) -> None:
     """One line each."""
     (tmp_path / "file").write_text("x")
-    for place, error in ((str(tmp_path / "file"), StoreWriteError), ("", UsageError), ("s3://me:secret@host/x", UsageError),
+    below = str(tmp_path / "file" / "below")
+    for place, error in ((str(tmp_path / "file"), StoreWriteError), (below, StoreWriteError), ("", UsageError), ("s3://me:secret@host/x", UsageError),
                          ("nosuch://x/y", UsageError)):
         with pytest.raises(error) as refusal:
             lake.checked_place(place)
