@@ -41,6 +41,7 @@ class RunOptions:
     label: str
     incremental: bool
     watch: bool
+    lake: str | None
     dry_run: bool
 
 
@@ -78,6 +79,10 @@ class RunOptions:
 @click.option("--name", "label", default="", metavar="TEXT", help="A label to find the run by.  [default: none]")
 @click.option("--incremental", is_flag=True, help="Also simulate the world without our ads: the third CAC.")
 @click.option("--watch", is_flag=True, help="Show each simulated day: a picture on a terminal, else a line.")
+@click.option(
+    "--lake", metavar="FOLDER|URL",
+    help="Write touchpoints, decisions and journeys there as Parquet.  [default: into the database]",
+)
 @click.option("--dry-run", is_flag=True, help="Tell rows, disk and time it would take; write nothing.")
 @click.pass_obj
 def run(settings: Settings, /, **given: Any) -> None:
@@ -146,6 +151,7 @@ def _request(options: RunOptions, settings: Settings) -> Any:
         continue_ref=options.continue_ref,
         label=options.label,
         incremental=options.incremental,
+        lake=options.lake,
         rivals_from=options.rivals_from,
         bidders=tuple(_seat(pair) for pair in options.bidders),
     )

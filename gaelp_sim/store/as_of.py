@@ -20,13 +20,13 @@ PATH_RECORD_BYTES = 29
 """Of one touch in a journey's path."""
 
 
-def tables_as_of(as_of_s: int, prefix: str, runs: str) -> dict[str, str]:
+def tables_as_of(as_of_s: int, prefix: str, runs: str, *, first_bytes: str = "substr") -> dict[str, str]:
     """What to read in place of each table, by name; "run" stands for the runs in scope.
 
     as_of_s: epoch seconds UTC; what happened in that very second is known. prefix: before names of tables; runs: source of
-    the runs in scope
+    the runs in scope. first_bytes: the database's function (blob, from, length) for the beginning of a blob
     """
-    sources = _Sources(int(as_of_s), prefix, runs)
+    sources = _Sources(int(as_of_s), prefix, runs, first_bytes)
     cut = sources.cut
     told = {
         "run": sources.runs_then(),
@@ -73,8 +73,8 @@ def _until(column: str) -> str:
 class _Sources:
     """SELECTs in brackets, for one moment."""
 
-    def __init__(self, as_of_s: int, prefix: str, runs: str) -> None:
-        self.words = {"t": str(as_of_s), "p": prefix}
+    def __init__(self, as_of_s: int, prefix: str, runs: str, first_bytes: str) -> None:
+        self.words = {"t": str(as_of_s), "p": prefix, "first_bytes": first_bytes}
         self.runs = runs
 
     def _filled(self, sql: str) -> str:
@@ -156,7 +156,7 @@ _JOURNEY_THEN = {
     "converted_advertiser": f"CASE WHEN {_SOLD} THEN z.converted_advertiser ELSE -1 END",
     "days_in_journey":
         f"((CASE WHEN {_SOLD} OR {_GIVEN_UP} THEN {_ENDED} ELSE {_LAST} END) - z.started_s) / 86400",
-    "path": f"CASE WHEN z.last_touch_s <= {{t}} THEN z.path ELSE substr(z.path, 1, CAST({PATH_RECORD_BYTES}"
+    "path": f"CASE WHEN z.last_touch_s <= {{t}} THEN z.path ELSE {{first_bytes}}(z.path, 1, CAST({PATH_RECORD_BYTES}"
             " * COALESCE(c.touches, 0) AS INTEGER)) END",
 }
 """Columns that are not sums, as they stood."""

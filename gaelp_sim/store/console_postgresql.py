@@ -105,6 +105,8 @@ def _make_views(connection: psycopg.Connection[Any], request: dict[str, Any], sc
     if not request["all_runs"]:
         known = connection.execute("SELECT run_key, run_id FROM run ORDER BY run_key").fetchall()
         runs = f"(SELECT * FROM {runs} WHERE run_key = {chosen_run(known, request['run'])[0]:d})"
+    if connection.execute(f"SELECT 1 FROM {runs} AS r WHERE lake <> '' LIMIT 1".encode()).fetchone():
+        raise QueryRefused("lake")
     for name, select in request["views"].items():
         text = select.replace("{runs}", runs).replace("{schema}", quoted)
         connection.execute(f"CREATE TEMP VIEW {name} AS {text}".encode())

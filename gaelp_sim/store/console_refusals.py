@@ -32,7 +32,9 @@ _VIEWS_OF_TABLES = {
 _LIST = "next: gaelp query --list"
 _ONLY_READS = "the console only reads: one SELECT on the named views"
 _UNKNOWN_TABLE = re.compile(r'no such table: (?:\w+\.)?(\S+)|relation "([^"]+)" does not exist')
-_UNKNOWN_COLUMN = re.compile(r'no such column: (?:\w+\.)?(\S+)|column "?(?:\w+\.)?(\w+)"? does not exist')
+_UNKNOWN_COLUMN = re.compile(
+    r'no such column: (?:\w+\.)?(\S+)|(?i:(?:referenced )?column) "?(?:\w+\.)?(\w+)"? (?:does not exist|not found)'
+)
 
 
 def explain(error: dict[str, Any], *, place: str, sql: str, timeout_s: float) -> GaelpError:
@@ -44,12 +46,18 @@ def explain(error: dict[str, Any], *, place: str, sql: str, timeout_s: float) ->
         return StoreBusyError(
             f"the query ran over {timeout_s:g} s; next: narrow it (WHERE world_id = 0, fewer columns), or raise --timeout"
         )
+    if kind == "told":  # by the store itself, in its own words
+        return _KINDS.get(error["error"], GaelpError)(detail)
     if kind in _OF_STORE:
         cause, text = _OF_STORE[kind]
         return cause(f"{place}: {text.format(detail=detail, head=HEAD)}")
     return UsageError(_of_query(kind, detail, sql))
 
 
+_KINDS: dict[str, type[GaelpError]] = {
+    kind.__name__: kind for kind in (CorruptStoreError, RunNotFoundError, SchemaVersionError, StoreBusyError, StoreIOError,
+                                     StoreWriteError, UsageError)
+}
 _OF_STORE: dict[str, tuple[type[GaelpError], str]] = {
     "schema": (SchemaVersionError, "its schema is {detail!r}, this program's is {head!r}; next: gaelp db upgrade"),
     "busy": (StoreBusyError, "{detail}; next: try again when the other program has finished"),
@@ -59,6 +67,7 @@ _OF_STORE: dict[str, tuple[type[GaelpError], str]] = {
     "open": (StoreWriteError, "{detail}; next: check the rights on the file and its folder"),
     "rights": (StoreWriteError, "{detail}; next: grant the role SELECT on the tables and TEMP on the database"),
     "failed": (GaelpError, "the query's own process failed: {detail}; next: report it, with the query"),
+    "lake_packages": (StoreWriteError, "a run in a lake is asked through DuckDB; next: pip install 'gaelp-sim[lake]'"),
     "driver": (StoreWriteError, "PostgreSQL needs psycopg; next: pip install 'gaelp-sim[postgres]'"),
 }
 

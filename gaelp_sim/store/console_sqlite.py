@@ -119,9 +119,14 @@ class _Guarded:
         if version != self.request["schema_version"]:
             raise QueryRefused("schema", version or "")
         if self.request["all_runs"]:
+            if self.connection.execute("SELECT 1 FROM run WHERE lake <> '' LIMIT 1").fetchone():
+                raise QueryRefused("lake")
             return None
         runs = self.connection.execute("SELECT run_key, run_id FROM run ORDER BY run_key").fetchall()
-        return chosen_run(runs, self.request["run"])[0]
+        run_key = chosen_run(runs, self.request["run"])[0]
+        if self.connection.execute("SELECT 1 FROM run WHERE run_key = ? AND lake <> ''", (run_key,)).fetchone():
+            raise QueryRefused("lake")
+        return run_key
 
     def _make_views(self, run_key: int | None) -> None:
         runs = "main.run" if run_key is None else f"(SELECT * FROM main.run WHERE run_key = {run_key:d})"

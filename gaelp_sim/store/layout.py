@@ -75,6 +75,7 @@ RUN_VALUES = _columns(
     hours_done:int parent_run_key:int root_run_key:int status:text engine_version:text python_version:text
     numpy_version:text numba_version:text torch_version:text cpu_features:text created_at:text finished_at:text
     writer_pid:int writer_host:text writer_token:text opponents:text rival_bidders:text incremental:int summary:text
+    lake:text
     """
 )
 """Columns of table `run`, its `run_key` left out."""
@@ -231,6 +232,11 @@ _LAYOUTS = (
     _table(
         "resolved_alias",
         "resolution_id:int world_id:int alias_id:big | resolved_user_id:big match_confidence:double", replaced=True,
+    ),
+    _table(
+        "lake_part",
+        "part_table:text world_id:int cell:int day:int hour:int | path:text rows:big bytes:big sha256:bytes",
+        replaced=True,
     ),
     _table("checkpoint", "hour:int | rows:big chain_hash:bytes digests:bytes state_hash:bytes state:bytes"),
 )

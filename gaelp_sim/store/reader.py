@@ -14,6 +14,7 @@ import numpy as np
 from gaelp_sim.store.columns import Rows
 from gaelp_sim.store.copying import copied_parts
 from gaelp_sim.store.engines import Database, Link
+from gaelp_sim.store.lake_reader import Wanted, lake_of, lake_rows, parts_of
 from gaelp_sim.store.layout import LAYOUTS, ColumnKind, TableLayout
 
 FETCH_ROWS = 65_536  # the row hash feeds blocks of this size: changing it changes every hash
@@ -53,6 +54,7 @@ def read_in_parts(
         yield from read_parts(link, run_key, LAYOUTS[table], selection=selection)
 
 
+_PATH_COLUMNS = ("world_id", "person_id", "status", "path")
 _STATUS_BITS, _PERSON_BITS = 2, 32
 
 
@@ -67,11 +69,21 @@ def read_paths(database: Database, run_key: int) -> tuple[np.ndarray, np.ndarray
         " FROM journey WHERE run_key = ? ORDER BY run_key, world_id, person_id, journey_index"
     )
     with database.reading() as link, _collector_resting():
+        if lake_of(link, run_key, "journey")[0]:
+            return _lake_paths(link, run_key)
         rows = _cursor(link, sql, [run_key]).fetchall()
         packed = np.fromiter(map(itemgetter(0), rows), dtype=np.int64, count=len(rows))
         paths = list(map(itemgetter(1), rows))
         del rows
     return packed >> _STATUS_BITS, packed & ((1 << _STATUS_BITS) - 1), paths
+
+
+def _lake_paths(link: Link, run_key: int) -> tuple[np.ndarray, np.ndarray, list[bytes]]:
+    selection = Selection(_PATH_COLUMNS)
+    parts = list(read_parts(link, run_key, LAYOUTS["journey"], selection=selection))
+    kinds = _kinds(LAYOUTS["journey"])
+    columns: dict[str, Any] = _joined([(name, kinds[name]) for name in _PATH_COLUMNS], parts)
+    return columns["world_id"] << _PERSON_BITS | columns["person_id"], columns["status"], columns["path"]
 
 
 @contextmanager
@@ -100,6 +112,11 @@ def read_parts(
     names = tuple(selection.columns) if selection.columns is not None else layout.column_names
     sql, parameters = _select_sql(layout, names, where, order=selection.order)
     chosen = [(name, kinds[name]) for name in names]
+    place, people = lake_of(link, run_key, layout.name)
+    if place:
+        wanted = Wanted(names, where, selection.order, FETCH_ROWS, people)
+        yield from lake_rows(place, parts_of(link, run_key, layout.name), layout, wanted)
+        return
     numbers = all(kind.is_number for _, kind in chosen) and all(kinds[name].is_number for name in where)
     if link.dialect == "postgresql" and numbers:
         yield from copied_parts(link.raw, sql, [run_key, *parameters], chosen, block_rows=FETCH_ROWS)

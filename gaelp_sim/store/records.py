@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+import numpy as np
+
 from gaelp_sim.store.columns import NumberColumn, ObjectColumn
 
 RUNNING, FINISHED, INTERRUPTED, FAILED = "RUNNING", "FINISHED", "INTERRUPTED", "FAILED"
@@ -55,6 +57,8 @@ class RunRecord:
     incremental: int = 0
     """1 where the same worlds are also simulated without our ads, for the incremental CAC"""
     summary: str = "{}"
+    lake: str = ""
+    """Folder or URL of the lake that holds its touchpoints, decisions and journeys; "": the database does"""
 
 
 RUN_COLUMNS: tuple[str, ...] = tuple(f.name for f in fields(RunRecord))
@@ -71,6 +75,8 @@ class Batch:
     hour: int
     state: bytes
     final: bool = False
+    cell_starts: np.ndarray | None = None
+    """First person of each cell (worlds, cells), where the run has a lake"""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from gaelp_sim.store import lifecycle, schema, writer
 from gaelp_sim.store.engines import Database, connect
+from gaelp_sim.store.lake import remove_run
 from gaelp_sim.store.reader import ColumnValues, Selection, read_in_parts, read_paths, read_table
 from gaelp_sim.store.records import RUNNING, Batch, Checkpoint, RunRecord
 
@@ -125,6 +126,8 @@ class Store:
         """Remove a run and its rows; raises UsageError when a child continues it."""
         with self.database.writing() as link:
             lifecycle.delete(link, run, self.url)
+        if run.lake:  # after the catalogue: it must never name a part that is gone
+            remove_run(run.lake, run.run_id)
 
     def read(
         self, run: RunRecord, table: str, *, columns: Sequence[str] | None = None,

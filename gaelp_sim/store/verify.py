@@ -6,6 +6,8 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from gaelp_sim.store.digests import chain_link, row_prints, total, unpacked
+from gaelp_sim.store.lake import FILE_ORDER
+from gaelp_sim.store.lake_verify import our_touches, parts_stand, without_parent
 from gaelp_sim.store.layout import LAYOUTS, SIMULATION_TABLES
 from gaelp_sim.store.reader import read_rows
 from gaelp_sim.store.records import CHECKPOINT_COLUMNS, Checkpoint
@@ -18,9 +20,16 @@ if TYPE_CHECKING:
 
 Finding = tuple[str, bool, str]
 
+_References = tuple[str, str, tuple[str, ...]]
+
+
+def _check_name(child: str, parent: str) -> str:
+    return f"every {child} has its {parent}"
+
+
 def _has_its(child: str, parent: str, names: tuple[str, ...]) -> tuple[str, str]:
     return (
-        f"every {child} has its {parent}",
+        _check_name(child, parent),
         f"SELECT count(*) FROM {child} AS c WHERE c.run_key = ? AND NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE "
         + " AND ".join(f"p.{name} = c.{name}" for name in ("run_key", *names)) + ")",
     )
@@ -34,13 +43,13 @@ _COUNT_MUST_BE_ZERO: tuple[tuple[str, str], ...] = (
         "SELECT count(*) FROM (SELECT world_id, order_id FROM conversion WHERE run_key = ? "
         "GROUP BY world_id, order_id HAVING count(*) > 1) AS twice",
     ),
-    *(_has_its(child, parent, names) for child, parent, names in (
-        ("person", "world", ("world_id",)),
-        ("ledger", "touchpoint", ("world_id", "person_id", "occurred_s", "touch_slot")),
-    )),
 )
-_PEOPLE_MUST_BE_THERE = tuple(
-    _has_its(child, "person", ("world_id", "person_id")) for child in ("device", "truth_person", "journey", "conversion")
+_MUST_BE_THERE: tuple[_References, ...] = (
+    ("person", "world", ("world_id",)),
+    ("ledger", "touchpoint", ("world_id", "person_id", "occurred_s", "touch_slot")),
+)
+_PEOPLE_MUST_BE_THERE: tuple[_References, ...] = tuple(
+    (child, "person", ("world_id", "person_id")) for child in ("device", "truth_person", "journey", "conversion")
 )
 
 _OURS = "SELECT world_id, {day} AS day, sum({amount}) AS micros FROM {table} WHERE run_key = ?{condition} GROUP BY 1, 2"
@@ -50,6 +59,9 @@ def verify_run(store: Store, run: RunRecord) -> list[Finding]:
     """Check a run's rows; each finding is (check, passed, detail). Nothing is raised for a check that fails."""
     with store.database.reading() as link:
         checkpoints = _checkpoints(link, run)
+        lake = [parts_stand(link, run)] if run.lake else []
+        if not all(passed for _, passed, _ in lake):
+            return lake  # nothing else can be asked of rows that can't be read
         return [
             _file_is_sound(link),
             _chain_holds(run, checkpoints),
@@ -58,7 +70,9 @@ def verify_run(store: Store, run: RunRecord) -> list[Finding]:
             _hours_agree(run, checkpoints),
             _books_balance(link, run),
             *(_counts_nothing(link, run, check, sql) for check, sql in _COUNT_MUST_BE_ZERO),
+            *(_refers(link, run, *references) for references in _MUST_BE_THERE),
             *_people_are_there(link, run, checkpoints),
+            *lake,
         ]
 
 
@@ -113,8 +127,9 @@ def _hours_agree(run: RunRecord, checkpoints: list[Checkpoint]) -> Finding:
 def _books_balance(link: Link, run: RunRecord) -> Finding:
     """Our touches, the ledger and the budgets, by world and (for touches and ledger) day."""
     floor_day = "(occurred_s / 86400)"
-    touches = link.all(_OURS.format(day=floor_day, amount="price_micros", table="touchpoint",
-                                    condition=" AND advertiser = 0 AND price_micros > 0"), (run.run_key,))
+    paid = _OURS.format(day=floor_day, amount="price_micros", table="touchpoint",
+                        condition=" AND advertiser = 0 AND price_micros > 0")
+    touches = our_touches(link, run) if run.lake else link.all(paid, (run.run_key,))
     charges = link.all(_OURS.format(day=floor_day, amount="amount_micros", table="ledger",
                                     condition=" AND amount_micros <> 0"), (run.run_key,))
     budget = link.all(
@@ -141,8 +156,16 @@ def _as_integers(rows: list[tuple[int, int, int]]) -> dict[tuple[int, int], int]
 def _people_are_there(link: Link, run: RunRecord, checkpoints: list[Checkpoint]) -> list[Finding]:
     """Rows about people against the people, who are written with a run's last commit."""
     if not checkpoints or unpacked(checkpoints[-1].digests)["person"] == 0:
-        return [(check, True, "people come with the last commit") for check, _ in _PEOPLE_MUST_BE_THERE]
-    return [_counts_nothing(link, run, check, sql) for check, sql in _PEOPLE_MUST_BE_THERE]
+        names = [_check_name(child, parent) for child, parent, _ in _PEOPLE_MUST_BE_THERE]
+        return [(check, True, "people come with the last commit") for check in names]
+    return [_refers(link, run, *references) for references in _PEOPLE_MUST_BE_THERE]
+
+
+def _refers(link: Link, run: RunRecord, child: str, parent: str, names: tuple[str, ...]) -> Finding:
+    if run.lake and {child, parent} & set(FILE_ORDER):
+        count = without_parent(link, run, child, parent, names)
+        return (_check_name(child, parent), count == 0, "" if count == 0 else f"{count} rows")
+    return _counts_nothing(link, run, *_has_its(child, parent, names))
 
 
 def _counts_nothing(link: Link, run: RunRecord, check: str, sql: str) -> Finding:

@@ -11,7 +11,7 @@ _TABLE_MARK = re.compile(r"(@@?)(\w+)")
 
 @dataclass(frozen=True)
 class Dialect:
-    """The few things that SQLite and PostgreSQL write differently; nothing else in the store's views does."""
+    """The few things that SQLite, PostgreSQL and DuckDB write differently; nothing else in the store's views does."""
 
     name: str
 
@@ -19,12 +19,16 @@ class Dialect:
         """ISO text in UTC of epoch seconds, such as 2025-09-01T08:30:00Z."""
         if self.name == "sqlite":
             return f"strftime('%Y-%m-%dT%H:%M:%SZ', {seconds}, 'unixepoch')"
+        if self.name == "duckdb":
+            return f"strftime(make_timestamp(CAST({seconds} AS BIGINT) * 1000000), '%Y-%m-%dT%H:%M:%SZ')"
         return f"to_char(to_timestamp({seconds}) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
 
     def day_text(self, seconds: str) -> str:
         """The UTC date of epoch seconds, such as 2025-09-01."""
         if self.name == "sqlite":
             return f"strftime('%Y-%m-%d', {seconds}, 'unixepoch')"
+        if self.name == "duckdb":
+            return f"strftime(make_timestamp(CAST({seconds} AS BIGINT) * 1000000), '%Y-%m-%d')"
         return f"to_char(to_timestamp({seconds}) AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
 
     def list_text(self, value: str, source: str, *, order: str, separator: str) -> str:
@@ -35,7 +39,7 @@ class Dialect:
         return f"(SELECT string_agg({value}, '{separator}' ORDER BY {order}) {source})"
 
 
-DIALECTS = {name: Dialect(name) for name in ("sqlite", "postgresql")}
+DIALECTS = {name: Dialect(name) for name in ("sqlite", "postgresql", "duckdb")}
 
 Expression = Callable[[Dialect], str]
 

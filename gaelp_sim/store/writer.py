@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from gaelp_sim.errors import CorruptStoreError
-from gaelp_sim.store import lifecycle
+from gaelp_sim.store import lake, lifecycle
 from gaelp_sim.store.columns import NumberColumn, ObjectColumn, Rows
 from gaelp_sim.store.digests import KnownRows, TableSums, chain_link, row_prints, total
 from gaelp_sim.store.encode import insert_rows
 from gaelp_sim.store.engines import Database, Link
+from gaelp_sim.store.lake import FILE_ORDER, Part
 from gaelp_sim.store.layout import ANALYSIS_TABLES, LAYOUTS, SIMULATION_TABLES
 from gaelp_sim.store.money import Drawdown, check_books
 from gaelp_sim.store.reader import read_rows
@@ -91,11 +92,14 @@ def commit(database: Database, run: RunRecord, position: Position, batch: Batch)
     for table in rows.values():
         sums = sums.after(table)
     checkpoint = _checkpoint(position, sums, rows, batch)
+    parts = _lake_parts(run, rows, batch)
     with database.writing() as link:
         if not _is_committed(link, run, checkpoint):
             lifecycle.advance(link, run, batch.hour, database.url)
-            for table in rows.values():
-                insert_rows(link, run.run_key, table)
+            for name, table in rows.items():
+                if not (run.lake and name in FILE_ORDER):
+                    insert_rows(link, run.run_key, table)
+            _write_parts(link, run, parts)
             _write_checkpoint(link, run, checkpoint)
     return Position(checkpoint.chain_hash, sums, drawdown)
 
@@ -119,6 +123,27 @@ def _rows_of(batch: Batch) -> dict[str, Rows]:
     if unknown:
         raise ValueError(f"no simulation tables: {sorted(unknown)}")
     return {name: Rows.of(LAYOUTS[name], batch.tables[name]) for name in SIMULATION_TABLES if name in batch.tables}
+
+
+def _lake_parts(run: RunRecord, rows: Mapping[str, Rows], batch: Batch) -> list[Part]:
+    """Write the rows that belong into the run's lake; they count once the catalogue names them."""
+    if not run.lake:
+        return []
+    if "journey" in rows and not batch.final:
+        raise ValueError("journeys go into a lake once, with the run's last commit: a part is never replaced")
+    writing = lake.Writing(run.lake, run.run_id, run.start_s, batch.hour, batch.cell_starts)
+    return [part for name in FILE_ORDER if name in rows for part in lake.write_parts(writing, rows[name])]
+
+
+def _write_parts(link: Link, run: RunRecord, parts: list[Part]) -> None:
+    columns: dict[str, NumberColumn | ObjectColumn] = {
+        name: np.array([getattr(part, given) for part in parts], dtype=np.int64)
+        for name, given in (("world_id", "world"), ("cell", "cell"), ("day", "day"), ("hour", "hour"), ("rows", "rows"),
+                            ("bytes", "size"))
+    }
+    columns |= {"part_table": [part.table for part in parts], "path": [part.path for part in parts],
+                "sha256": [part.sha256 for part in parts]}
+    insert_rows(link, run.run_key, Rows.of(LAYOUTS["lake_part"], columns))
 
 
 def _checkpoint(position: Position, sums: TableSums, rows: Mapping[str, Rows], batch: Batch) -> Checkpoint:

@@ -27,6 +27,8 @@ class RunRequest:
     """Also simulate the same worlds without our ads, for the incremental CAC"""
     bidders: tuple[tuple[str, str], ...] = ()
     """Bidders from outside in rivals' seats: (rival's name, module:Class)"""
+    lake: str | None = None
+    """Folder or fsspec URL for touchpoints, decisions and journeys; None: the database holds them"""
     rivals_from: str | None = None
     """A finished run, or a file of `gaelp rivals export`, whose rivals these worlds begin with"""
 

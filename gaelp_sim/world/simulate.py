@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from types import FrameType
 from typing import Any
 
@@ -21,7 +21,9 @@ from gaelp_sim.errors import BidderError, InterruptedRunError, StoreBusyError, U
 from gaelp_sim.scenario.resolved import resolved_text, scenario_hash
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import Batch, RunRecord, Store
+from gaelp_sim.store.lake import checked_place
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_HOUR, epoch_seconds, from_micros
+from gaelp_sim.world.cell_starts import first_people
 from gaelp_sim.world.estimate import estimated
 from gaelp_sim.world.executors import Executor, LostWorkerError, executor_of, noted
 from gaelp_sim.world.followed import Followed
@@ -63,6 +65,13 @@ class Writing:
     began_s: float
     without_ads: Callable[[], int] | None = None
     """Counts the sales of the same worlds without our ads, where they are asked for"""
+
+    @cached_property
+    def cell_starts(self) -> np.ndarray | None:
+        """First person of each cell (worlds, cells), where the run has a lake whose parts are named by cells."""
+        if not self.run.lake or self.run.cells == 1:
+            return None
+        return first_people(self.scenario, self.run.seed)
 
     @property
     def first_hour(self) -> int:
@@ -215,7 +224,7 @@ def _record(request: RunRequest, scenario: Scenario, policy: str, parent: RunRec
         engine_version=__version__, python_version=platform.python_version(), numpy_version=np.__version__,
         numba_version=numba_version(), torch_version=torch_version() if is_learned(policy) else "",
         cpu_features=cpu_features(), incremental=int(request.incremental), opponents=_opponents(request, scenario, parent),
-        rival_bidders=_bidders(request, parent),
+        rival_bidders=_bidders(request, parent), lake=checked_place(request.lake) if request.lake is not None else "",
     )
 
 
@@ -339,7 +348,7 @@ def _commit_day(writing: Writing, end: int) -> None:
     if "conversion" in tables:
         del tables["conversion"]["our_touches"]
     tally = writing.tally
-    writing.store.commit(record, Batch(tables, end, state, final))
+    writing.store.commit(record, Batch(tables, end, state, final, writing.cell_starts))
     writing.on_progress(Progress(
         end - record.start_hour, record.end_hour - record.start_hour, record.people * record.worlds,
         tally.opportunities, tally.spend_micros, tally.conversions, tally.cac_usd(), record.run_id,
