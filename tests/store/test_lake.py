@@ -251,8 +251,11 @@ def test_places_that_cannot_be_a_lake_are_refused(tmp_path: Path) -> None:
     """One line each."""
     (tmp_path / "file").write_text("x")
     below = str(tmp_path / "file" / "below")
-    for place, error in ((str(tmp_path / "file"), StoreWriteError), (below, StoreWriteError), ("", UsageError), ("s3://me:secret@host/x", UsageError),
-                         ("nosuch://x/y", UsageError)):
+    refused = (
+        (str(tmp_path / "file"), StoreWriteError), (below, StoreWriteError), ("", UsageError),
+        ("s3://me:secret@host/x", UsageError), ("nosuch://x/y", UsageError),
+    )
+    for place, error in refused:
         with pytest.raises(error) as refusal:
             lake.checked_place(place)
         assert "\n" not in str(refusal.value) and "secret" not in str(refusal.value)
