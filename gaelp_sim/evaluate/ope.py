@@ -11,6 +11,7 @@ import numpy as np
 from gaelp_sim.analyse.clusters import resampled
 from gaelp_sim.errors import UsageError
 from gaelp_sim.evaluate.judged import RESAMPLES, Estimate, Judge, checks_of, estimated, named
+from gaelp_sim.evaluate.overlap import Bar, overlap
 from gaelp_sim.evaluate.run_log import RunLog, read_log
 from gaelp_sim.evaluate.targets import chances
 from gaelp_sim.events import Floats
@@ -65,6 +66,8 @@ class Answers:
     chosen_by: str
     """The estimator that ranks, empty where none answers for all"""
     ranking: list[Ranked]
+    overlap: list[Bar]
+    """How each policy's weights are spread: data for a picture"""
 
     def as_json(self) -> dict[str, Any]:
         """The fields by name."""
@@ -85,10 +88,12 @@ def ope(store: Store, run: RunRecord, asked: Asked, on_step: OnStep) -> Answers:
     estimates: list[Estimate] = []
     moved: dict[str, dict[str, Floats]] = {}
     model: Floats | None = None
+    bars: list[Bar] = []
     for policy in asked.policies:
         on_step(f"judging {policy}")
         judge = Judge(log.steps(_target(log, run, policy, scenario)), log.slopes, model)
         model = judge.model
+        bars += overlap(policy, judge.steps)
         told = estimated(judge, policy, chosen, checks_of(judge, log.signal))
         estimates += [one for one, _ in told]
         moved[policy] = {one.estimator: influence for one, influence in told if not one.refused}
@@ -96,7 +101,7 @@ def ope(store: Store, run: RunRecord, asked: Asked, on_step: OnStep) -> Answers:
     first = log.logged.second[log.logged.begins[:-1]]
     return Answers(
         run.run_id, len(first), len(log.logged.action), float(log.logged.reward_usd.sum()) / len(first),
-        int((first > log.end_s - YOUNG_DAYS * 86_400).sum()), estimates, by, ranking,
+        int((first > log.end_s - YOUNG_DAYS * 86_400).sum()), estimates, by, ranking, bars,
     )
 
 
