@@ -32,7 +32,7 @@ class Bar:
 def overlap(policy: str, steps: Steps) -> list[Bar]:
     """The bars of both families; shares of each sum to 1, or are 0 where the target would do nothing that was done.
 
-    A weight is the target's chance of what was done over the logging policy's; a journey's is the product of its decisions'.
+    A weight is the target's chance of what was done over the log's; a journey's is the product of its decisions'.
     """
     return [*_bars(policy, DECISION, steps.weight), *_bars(policy, JOURNEY, steps.path_weight[steps.last])]
 
