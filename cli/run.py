@@ -101,12 +101,12 @@ def run(settings: Settings, /, **given: Any) -> None:
         _print_estimate(request, settings)
         return
     say_more(settings, scenario_line(request.scenario.model_dump()))
-    if 1 < request.scenario.cells > request.scenario.population.people / PEOPLE_A_CELL:
-        say(settings, SMALL_CELLS)
     library.when_compiling(lambda: say(settings, COMPILING))
     with watching(settings, watch=options.watch) as on_progress:
         summary = library.simulated(request, on_progress=on_progress)
     _print_summary(summary.as_json(), settings)
+    if 1 < request.scenario.cells > request.scenario.population.people / PEOPLE_A_CELL:
+        say(settings, SMALL_CELLS)
     for number, person in enumerate(request.scenario.script):
         say(settings, f"scripted: {person.name} is person {request.scenario.population.people + number}")
 

@@ -44,7 +44,7 @@ def test_options_reach_the_request(asked: list[dict[str, Any]], capsys: Captured
     assert request == {
         "db_url": "sqlite:///x.db", "seed": 7, "days": 3, "worlds": 2, "workers": 4, "policy": "logged",
         "continue_ref": None, "label": "trial", "incremental": False,
-        "rivals_from": None, "bidders": (),
+        "rivals_from": None, "bidders": (), "lake": None,
     }
 
 
