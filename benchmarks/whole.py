@@ -55,7 +55,7 @@ def replay(bench: Bench) -> Table:
     lines = []
     for way in ways:
         again, first = ([one.wall_s for one in taken[name]] for name in (way, f"{way}: run"))
-        lines.append(Line(f"{way}: wall", "s", again, (Peer("its run", first),)))
+        lines.append(Line(f"{way}: wall", "s", again, (Peer("its run", first),), None, True))
         lines.append(Line(f"{way}: of its run", "x", [a / b for a, b in zip(again, first, strict=True)], (), 1.1, True))
     return Table.of("gaelp replay @last of the flagship, whole process, SQLite", lines)
 
