@@ -32,10 +32,10 @@ $ gaelp query cac_by_channel --as-of 2025-09-20
 $ gaelp query --views
 ```
 
-Views that begin with `observed_` hold what an advertiser can see: what is learned or judged from logs alone reads no more
-than that. Views that begin with `truth_` hold what no advertiser ever sees. Times ending in `_s` are seconds since 1970 in UTC,
-those ending in `_at` their ISO text; money ends in `_usd`, or in `_micros` where it is whole (1 USD = 1,000,000). Names of
-columns are a promise (see the [changelog](../CHANGELOG.md)); new ones may come at the end, so name those that you read.
+Views that begin with `observed_` hold what an advertiser can see. Views that begin with `truth_` hold what no advertiser
+ever sees. Times ending in `_s` are seconds since 1970 in UTC, those ending in `_at` their ISO text; money ends in `_usd`,
+or in `_micros` where it is whole (1 USD = 1,000,000). Names of columns are a promise (see the
+[changelog](../CHANGELOG.md)); new ones may come at the end, so name those that you read.
 """
 
 
