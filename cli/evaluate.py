@@ -9,7 +9,7 @@ import click
 from gaelp_sim.cli import library, schooling
 from gaelp_sim.cli.command import GaelpCommand, Settings
 from gaelp_sim.cli.output import print_records, say
-from gaelp_sim.cli.params import ScenarioRef
+from gaelp_sim.cli.params import ScenarioRef, crew_options
 from gaelp_sim.cli.run import COMPILING
 
 COLUMNS = (
@@ -47,7 +47,7 @@ COLUMNS = (
     "--baselines", default="all", show_default=True, metavar="NAMES",
     help="Which baselines to tune and play, with commas between.",
 )
-@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N", help="Processes.")
+@crew_options
 @click.option(
     "--fail-if", multiple=True, metavar="CONDITION",
     help="End with exit code 1 if it holds for a graded policy: METRIC OP NUMBER; may be repeated.",

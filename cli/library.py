@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gaelp_sim.scenario.schema import Scenario
     from gaelp_sim.store.console import QueryResult
     from gaelp_sim.store.records import RunRecord
+    from gaelp_sim.world.crew import Crew
     from gaelp_sim.world.simulate import Estimate, Progress, RunRequest, RunSummary
 
 Record = dict[str, Any]
@@ -59,11 +60,18 @@ def simulated(request: RunRequest, *, on_progress: Callable[[Progress], None]) -
     return simulate.run(request, on_progress)
 
 
-def resumed(db_url: str, run_ref: str, *, workers: int, on_progress: Callable[[Progress], None]) -> RunSummary:
+def resumed(db_url: str, run_ref: str, *, crew: Crew, on_progress: Callable[[Progress], None]) -> RunSummary:
     """Finish an interrupted run."""
     from gaelp_sim.world import simulate
 
-    return simulate.resume(db_url, run_ref, workers, on_progress)
+    return simulate.resume(db_url, run_ref, crew, on_progress)
+
+
+def crew_of(workers: int | None, ray: str | None) -> Crew:
+    """Who is to simulate: the options --workers and --ray."""
+    from gaelp_sim.world.crew import Crew
+
+    return Crew(workers, ray or "")
 
 
 def estimated(request: RunRequest) -> Estimate:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -12,6 +13,22 @@ from gaelp_sim.cli.command import Settings
 
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m)?$")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def crew_options(command: Function) -> Function:
+    """The options of commands that simulate worlds: how many workers, and where they are."""
+    workers = click.option(
+        "--workers", type=click.IntRange(1, 1024), metavar="N",
+        help="Processes that simulate; results don't depend on it.  [default: 1; with --ray all cores of the cluster]",
+    )
+    ray = click.option(
+        "--ray", metavar="auto|ADDRESS",
+        help="Simulate on a Ray cluster: this machine's (auto), or the one at HOST:PORT; extra [ray].",
+    )
+    return workers(ray(command))
 
 
 class RunRef(click.ParamType[str]):

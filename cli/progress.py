@@ -33,6 +33,7 @@ class ProgressFigures(Protocol):
     conversions: int
     cac_usd: float | None
     run_id: str
+    lost_workers: int
 
 
 OnProgress = Callable[[Any], None]
@@ -45,11 +46,11 @@ def watching(settings: Settings, *, watch: bool) -> Iterator[OnProgress]:
         yield lambda figures: None
     elif sys.stderr.isatty():
         with (_picture if watch else _bar)(settings) as on_progress:
-            yield on_progress
+            yield _Losses(on_progress).show
     elif watch:
-        yield _DayLines().show
+        yield _Losses(_DayLines().show).show
     else:
-        yield _PlainLines().show
+        yield _Losses(_PlainLines().show).show
 
 
 def cac_text(figures: ProgressFigures) -> str:
@@ -62,6 +63,20 @@ def watch_line(figures: ProgressFigures) -> str:
     spend = f"${from_micros(figures.spend_micros):,.2f}"
     day = figures.hours_done // HOURS_PER_DAY
     return f"{day:>5}  {figures.opportunities:>13,}  {spend:>12}  {figures.conversions:>11,}  {cac_text(figures):>10}"
+
+
+class _Losses:
+    """Tells when a worker was lost, and hands the figures on."""
+
+    def __init__(self, show: OnProgress) -> None:
+        self._show, self._lost = show, 0
+
+    def show(self, figures: ProgressFigures) -> None:
+        if figures.lost_workers > self._lost:
+            self._lost = figures.lost_workers
+            day = figures.hours_done // HOURS_PER_DAY
+            click.echo(f"lost a worker by day {day} ({self._lost} so far); another took its place", err=True)
+        self._show(figures)
 
 
 class _DayLines:

@@ -9,7 +9,7 @@ import click
 from gaelp_sim.cli import library, replaying
 from gaelp_sim.cli.command import GaelpCommand, Settings
 from gaelp_sim.cli.output import print_json, print_records, say
-from gaelp_sim.cli.params import RunRef
+from gaelp_sim.cli.params import RunRef, crew_options
 from gaelp_sim.cli.progress import watching
 from gaelp_sim.cli.run import COMPILING
 
@@ -29,10 +29,7 @@ BY_COLUMNS = ("group", *COLUMNS)
     help="Rivals bid, hour by hour, by what they had learned in the stored run; their budgets still run out as they come.",
 )
 @click.option("--worlds", type=click.IntRange(1, 10_000), metavar="N", help="Only the first N worlds.  [default: all]")
-@click.option(
-    "--workers", type=click.IntRange(1, 1024), default=1, metavar="N", show_default=True,
-    help="Processes that simulate; results don't depend on it.",
-)
+@crew_options
 @click.option("--incremental", is_flag=True, help="Also simulate the world without our ads: the third CAC.")
 @click.pass_obj
 @click.pass_context

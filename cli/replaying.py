@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from gaelp_sim.cli.library import Record
+from gaelp_sim.cli.library import Record, crew_of
 from gaelp_sim.errors import UsageError
 
 
@@ -19,7 +19,7 @@ def replayed(db_url: str, run_ref: str, policy: str, asked: dict[str, Any], on_p
 
     done = replay(
         ReplayRequest(
-            db_url, run_ref, policy, tuple(asked["sets"]), asked["worlds"], asked["workers"],
+            db_url, run_ref, policy, tuple(asked["sets"]), asked["worlds"], crew_of(asked["workers"], asked["ray"]),
             not asked["without_rival_reaction"], asked["incremental"],
         ),
         on_progress,
@@ -68,7 +68,7 @@ def swept(
         return load_scenario(source, [*asked["sets"], *always, *sets])
 
     cells = cells_of(load, varying, asked["policies"] or ["rule"])
-    return [one.as_json() for one in sweep(db_url, cells, asked["workers"], told)]
+    return [one.as_json() for one in sweep(db_url, cells, crew_of(asked["workers"], asked["ray"]), told)]
 
 
 def searched(
@@ -89,7 +89,7 @@ def searched(
         return load_scenario(source, [*asked["sets"], *always, *sets])
 
     wanted = Search([Range.of(text) for text in asked["varying"]], asked["trials"], asked["maximise"], policies[0],
-                    asked["workers"])
+                    crew_of(asked["workers"], asked["ray"]))
     return [one.as_json() for one in search(db_url, load, wanted, told)]
 
 

@@ -11,7 +11,7 @@ import click
 from gaelp_sim.cli import library
 from gaelp_sim.cli.command import GaelpCommand, Settings
 from gaelp_sim.cli.output import print_fields, print_json, say, say_more
-from gaelp_sim.cli.params import RunRef, ScenarioRef
+from gaelp_sim.cli.params import RunRef, ScenarioRef, crew_options
 from gaelp_sim.cli.progress import watching
 from gaelp_sim.cli.summary import estimate_lines, scenario_line, summary_lines
 from gaelp_sim.errors import UsageError
@@ -36,7 +36,8 @@ class RunOptions:
     rivals_from: str | None
     bidders: Sequence[str]
     worlds: int | None
-    workers: int
+    workers: int | None
+    ray: str | None
     continue_ref: str | None
     label: str
     incremental: bool
@@ -71,10 +72,7 @@ class RunOptions:
     help="Let your own module:Class bid for the rival NAME; may be repeated.",
 )
 @click.option("--worlds", type=click.IntRange(1, 10_000), metavar="N", help="Worlds.  [default: the scenario's]")
-@click.option(
-    "--workers", type=click.IntRange(1, 1024), default=1, metavar="N", show_default=True,
-    help="Processes that simulate; results don't depend on it.",
-)
+@crew_options
 @click.option("--continue", "continue_ref", type=RunRef(), metavar="RUN", help="Go on with a finished run's people.")
 @click.option("--name", "label", default="", metavar="TEXT", help="A label to find the run by.  [default: none]")
 @click.option("--incremental", is_flag=True, help="Also simulate the world without our ads: the third CAC.")
@@ -113,13 +111,10 @@ def run(settings: Settings, /, **given: Any) -> None:
 
 @click.command(cls=GaelpCommand)
 @click.argument("run", type=RunRef(), default="@last")
-@click.option(
-    "--workers", type=click.IntRange(1, 1024), default=1, metavar="N", show_default=True,
-    help="Processes that simulate; results don't depend on it.",
-)
+@crew_options
 @click.option("--watch", is_flag=True, help="Show each simulated day: a picture on a terminal, else a line.")
 @click.pass_obj
-def resume(settings: Settings, /, run: str, *, workers: int, watch: bool) -> None:
+def resume(settings: Settings, /, run: str, *, workers: int | None, ray: str | None, watch: bool) -> None:
     """Finish an interrupted run.
 
     It goes on from its last commit point and ends with the rows that it would have had without the interruption. RUN is
@@ -132,8 +127,9 @@ def resume(settings: Settings, /, run: str, *, workers: int, watch: bool) -> Non
     if library.run_record(settings.db_url, run)["status"] == "FINISHED":
         say(settings, "the run is finished already: nothing to do")
     library.when_compiling(lambda: say(settings, COMPILING))
+    crew = library.crew_of(workers, ray)
     with watching(settings, watch=watch) as on_progress:
-        summary = library.resumed(settings.db_url, run, workers=workers, on_progress=on_progress)
+        summary = library.resumed(settings.db_url, run, crew=crew, on_progress=on_progress)
     _print_summary(summary.as_json(), settings)
 
 
@@ -146,7 +142,7 @@ def _request(options: RunOptions, settings: Settings) -> Any:
         seed=options.seed,
         days=options.days,
         worlds=options.worlds,
-        workers=options.workers,
+        crew=library.crew_of(options.workers, options.ray),
         policy=options.policy,
         continue_ref=options.continue_ref,
         label=options.label,

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gaelp_sim.cli.library import Record
+from gaelp_sim.cli.library import Record, crew_of
 from gaelp_sim.errors import GaelpError, UsageError
 
 if TYPE_CHECKING:
@@ -137,7 +137,8 @@ def graded(
     for name in policies:  # a misspelt name is told before hours of tuning, not after
         policy_named(name, ours)
     shifts = {name: _factor(name, value) for name, _, value in (text.partition("=") for text in asked.pop("shift"))}
-    graded_by = Asked(tuple(policies), shifts=shifts, baselines=names, **asked)
+    crew = crew_of(asked.pop("workers"), asked.pop("ray"))
+    graded_by = Asked(tuple(policies), shifts=shifts, baselines=names, crew=crew, **asked)
     rows = [row.as_json() for row in evaluate(ours, graded_by, on_step)]
     failed = [one.failed(row) for row in rows if row["kind"] == GRADED for one in conditions]
     return rows, [line for line in failed if line]

@@ -10,7 +10,7 @@ import click
 from gaelp_sim.cli import library, replaying
 from gaelp_sim.cli.command import GaelpCommand, Settings
 from gaelp_sim.cli.output import print_records, say
-from gaelp_sim.cli.params import ScenarioRef
+from gaelp_sim.cli.params import ScenarioRef, crew_options
 from gaelp_sim.cli.progress import watching
 from gaelp_sim.cli.run import COMPILING
 
@@ -29,7 +29,7 @@ FIGURES = (
 @click.option("--set", "sets", multiple=True, metavar="K=V", help="Change a key in every cell; may be repeated.")
 @click.option("--worlds", type=click.IntRange(1, 10_000), metavar="N", help="Worlds of each cell.  [default: its own]")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Seed of all luck.  [default: the scenario's]")
-@click.option("--workers", type=click.IntRange(1, 1024), default=1, metavar="N", show_default=True, help="Processes.")
+@crew_options
 @click.option(
     "--search", type=click.Choice(["optuna"]),
     help="Search instead of trying all: --vary KEY=LOW..HIGH (or LOW..HIGH:log), in worlds of its own; extra [search].",

@@ -11,6 +11,7 @@ from gaelp_sim.calibrate.account_formats import METRICS
 from gaelp_sim.events import NONE, US, Floats, Ints, TouchKind
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import HOURS_PER_DAY, MICROS_PER_UNIT, SECONDS_PER_DAY, epoch_seconds
+from gaelp_sim.world.crew import Crew
 from gaelp_sim.world.executors import executor_of
 from gaelp_sim.world.log import Table, joined_columns
 from gaelp_sim.world.policies import DEFAULT_POLICY
@@ -50,7 +51,7 @@ def simulated_days(scenario: Scenario, counting: Counting, on_day: OnDay, worker
     day done. Days are UTC.
     """
     quiet = scenario.model_copy(update={"log": "wins"})
-    executor = executor_of(Task(quiet, scenario.seed, DEFAULT_POLICY, Place(range(0), range(0)), 0, None), workers)
+    executor = executor_of(Task(quiet, scenario.seed, DEFAULT_POLICY, Place(range(0), range(0)), 0, None), Crew(workers))
     count = _Count(scenario)
     try:
         for day in range(1, scenario.days + 1):

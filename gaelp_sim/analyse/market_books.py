@@ -17,6 +17,7 @@ from gaelp_sim.market.budgets import Account, Budgets, Round, Spent
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.store import Store, rowhash
 from gaelp_sim.units import PER_MILLE, PPM
+from gaelp_sim.world.crew import Crew
 from gaelp_sim.world.simulate import RunRequest, run
 
 BIDDERS, PERIODS, CLICKED = 6, 24, 0.25
@@ -187,7 +188,7 @@ def row_hash_with(seed: int) -> RowHash:
         name, sets = SMALL
         with TemporaryDirectory(prefix="gaelp-market-") as folder:
             url = f"sqlite:///{Path(folder) / 'market.db'}"
-            run(RunRequest(load_scenario(name, sets), url, seed=seed, workers=workers))
+            run(RunRequest(load_scenario(name, sets), url, seed=seed, crew=Crew(workers)))
             with Store.open(url, must_exist=True) as store:
                 return rowhash.row_hash(store, store.find_run("@last"))
 

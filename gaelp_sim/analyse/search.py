@@ -18,6 +18,7 @@ from gaelp_sim.errors import UsageError
 from gaelp_sim.planning.seeds import SEARCH_SEED
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import RunRecord, Store
+from gaelp_sim.world.crew import ALONE, Crew
 from gaelp_sim.world.inherit import check_same_people
 from gaelp_sim.world.policies import pinned
 from gaelp_sim.world.request import OnProgress
@@ -67,7 +68,7 @@ class Search:
     trials: int
     maximise: str = MAXIMISED[0]
     policy: str = "rule"
-    workers: int = 1
+    crew: Crew = ALONE
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def search(
         cell = _cell(load, values, asked.policy)
         check_same_people("sweep", found[0].cell.scenario if found else cell.scenario, cell.scenario)
         told[0](number + 1, asked.trials, cell.told)
-        record = run_of(db_url, cell, asked.workers, told[1])
+        record = run_of(db_url, cell, asked.crew, told[1])
         score = _score(db_url, record, asked.maximise)
         study.tell(number, score)
         found.append(Trial(number, cell, record, score))

@@ -13,6 +13,7 @@ from gaelp_sim.errors import UsageError
 from gaelp_sim.scenario.resolved import scenario_hash
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import RunRecord, Store
+from gaelp_sim.world.crew import Crew
 from gaelp_sim.world.inherit import check_same_people
 from gaelp_sim.world.policies import pinned
 from gaelp_sim.world.request import OnProgress, RunRequest
@@ -100,7 +101,7 @@ def cells_of(
     return found
 
 
-def sweep(db_url: str, cells: Sequence[Cell], workers: int, told: tuple[OnCell, OnProgress]) -> list[Swept]:
+def sweep(db_url: str, cells: Sequence[Cell], crew: Crew, told: tuple[OnCell, OnProgress]) -> list[Swept]:
     """Run every cell that the store does not hold yet, and hold all against the first.
 
     Interrupted, the same command goes on: finished cells are found by scenario, seed and policy.
@@ -109,7 +110,7 @@ def sweep(db_url: str, cells: Sequence[Cell], workers: int, told: tuple[OnCell, 
     records = []
     for number, cell in enumerate(cells):
         on_cell(number + 1, len(cells), cell.told)
-        records.append(run_of(db_url, cell, workers, on_progress))
+        records.append(run_of(db_url, cell, crew, on_progress))
     with Store.open(db_url, must_exist=True) as store:
         first = life_of(store, records[0], records[0].worlds)
         return [
@@ -123,16 +124,16 @@ def _against(first: Life, other: Life) -> dict[str, Difference]:
     return {name: found[name] for name in FIGURES}
 
 
-def run_of(db_url: str, cell: Cell, workers: int, on_progress: OnProgress) -> RunRecord:
+def run_of(db_url: str, cell: Cell, crew: Crew, on_progress: OnProgress) -> RunRecord:
     """A cell's finished run: found in the store, resumed or simulated."""
     with Store.open(db_url) as store:
         known = next((record for record in store.runs() if _is_of(record, cell)), None)
     if known is not None and known.status == "FINISHED":
         return known
     if known is not None:
-        run_id = resume(db_url, known.run_id, workers, on_progress).run_id
+        run_id = resume(db_url, known.run_id, crew, on_progress).run_id
     else:
-        request = RunRequest(cell.scenario, db_url, workers=workers, policy=cell.policy, label=f"sweep: {cell.told}")
+        request = RunRequest(cell.scenario, db_url, crew=crew, policy=cell.policy, label=f"sweep: {cell.told}")
         run_id = run(request, on_progress).run_id
     with Store.open(db_url) as store:
         return store.find_run(run_id)

@@ -22,6 +22,7 @@ from gaelp_sim.planning.played import Played, played
 from gaelp_sim.planning.seeds import HOLDOUT_SEED, TUNING_SEED
 from gaelp_sim.planning.shifted import shifted
 from gaelp_sim.scenario.schema import Scenario
+from gaelp_sim.world.crew import ALONE, Crew
 from gaelp_sim.world.policies import SILENT, policy_named
 
 NO_ADS, CLAIRVOYANT = "no ads", "clairvoyant"
@@ -47,7 +48,7 @@ class Asked:
     mode: Mode = "profit"
     shifts: Mapping[str, float] = field(default_factory=dict)
     """What is off in the hold-out worlds, by factor; nothing is tuned to it"""
-    workers: int = 1
+    crew: Crew = ALONE
     baselines: tuple[str, ...] = tuple(BASELINES)
     references: tuple[str, ...] = tuple(REFERENCES)
 
@@ -76,7 +77,7 @@ def evaluate(scenario: Scenario, asked: Asked, on_step: OnStep) -> list[Compared
 
 def _tightened(scenario: Scenario, asked: Asked, on_step: OnStep) -> Scenario:
     """The scenario with half of the money that its best baseline spends, spread over its days."""
-    free = _Judge(scenario, Asked((), tuning_worlds=asked.tuning_worlds, workers=asked.workers), on_step)
+    free = _Judge(scenario, Asked((), tuning_worlds=asked.tuning_worlds, crew=asked.crew), on_step)
     tuned = [free.tuned(name, BASELINES[name])[1] for name in asked.baselines]
     most = max(tuned, key=lambda one: one.profit_usd.mean())
     daily = round(float(most.spend_usd.mean()) * TIGHT_SHARE / scenario.days, 2)
@@ -114,7 +115,7 @@ class _Judge:
         tried = []
         for candidate in offered(there, DIALS[asked.mode], asked.tuning_worlds):
             self.on_step(f"tuning {name}: {candidate.told}")
-            one = played(candidate.scenario, candidate.bidder, range(asked.tuning_worlds), asked.workers)
+            one = played(candidate.scenario, candidate.bidder, range(asked.tuning_worlds), asked.crew)
             tried.append((candidate, one))
         return self._best(tried)
 
@@ -128,7 +129,7 @@ class _Judge:
     def _cac_incremental(self, one: Played) -> float:
         if self.nothing is None:
             there = self.scenario.model_copy(update={"seed": TUNING_SEED})
-            self.nothing = played(there, SILENT, range(self.asked.tuning_worlds), self.asked.workers)
+            self.nothing = played(there, SILENT, range(self.asked.tuning_worlds), self.asked.crew)
         extra = float((one.sales - self.nothing.sales).mean())
         return float(one.spend_usd.mean()) / extra if extra > 0 else float("inf")
 
@@ -136,7 +137,7 @@ class _Judge:
         """How a candidate does in the hold-out worlds."""
         self.on_step(f"playing {name}{f' ({candidate.told})' if candidate.told else ''}")
         there = shifted(candidate.scenario.model_copy(update={"seed": HOLDOUT_SEED}), self.asked.shifts)
-        return played(there, candidate.bidder, range(self.asked.worlds), self.asked.workers)
+        return played(there, candidate.bidder, range(self.asked.worlds), self.asked.crew)
 
     def beside(self, found: dict[str, Played], kinds: dict[str, str]) -> tuple[dict[str, Played], dict[str, str]]:
         """Where users are not known perfectly, also what the graded would earn if they were."""

@@ -16,6 +16,7 @@ from gaelp_sim.store import RunRecord, Store
 from gaelp_sim.store.console import QueryOptions, run_query
 from gaelp_sim.store.view_rows import view_rows
 from gaelp_sim.store.views import VIEW_COLUMNS
+from gaelp_sim.world.crew import Crew
 from gaelp_sim.world.replay import LOGGED, Replayed, ReplayRequest
 from gaelp_sim.world.replay import replay as replayed
 from gaelp_sim.world.simulate import RunRequest, stored_summary
@@ -39,7 +40,9 @@ class RunOptions(TypedDict, total=False):
     days: int
     worlds: int
     workers: int
-    """Processes; results don't depend on it"""
+    """Processes, or actors on a cluster; results don't depend on it"""
+    ray: str
+    """A Ray cluster to simulate on: auto, or HOST:PORT"""
     incremental: bool
     """Also simulate the worlds without our ads, for the incremental CAC"""
     name: str
@@ -52,6 +55,7 @@ class ReplayOptions(TypedDict, total=False):
     sets: Sequence[str]
     worlds: int
     workers: int
+    ray: str
     rivals_react: bool
     incremental: bool
 
@@ -105,8 +109,8 @@ class Run:
 
     def replay(self, policy: str = LOGGED, **options: Unpack[ReplayOptions]) -> Replay:
         """The same people with the same luck under another policy or setting, stored as a run of its own."""
-        asked = {**options, "sets": tuple(options.get("sets", ()))}
-        done = replayed(ReplayRequest(self.db, self.id, policy, **asked))  # type: ignore[arg-type]
+        asked = _with_crew({**options, "sets": tuple(options.get("sets", ()))})
+        done = replayed(ReplayRequest(self.db, self.id, policy, **asked))
         with Store.open(self.db, must_exist=True) as store:
             pairing, _ = paired_runs(store, done.origin, done.run)
         return Replay(Run(done.run.run_id, self.db), done, pairing)
@@ -139,7 +143,13 @@ def run(scenario: str | Path | Scenario, **options: Unpack[RunOptions]) -> Run:
     loaded = scenario if isinstance(scenario, Scenario) else load_scenario(str(scenario), list(sets))
     if isinstance(scenario, Scenario) and sets:
         raise UsageError("sets: they change a scenario that is named; change the Scenario itself, or name its file")
-    return Run(simulated(RunRequest(loaded, db, label=label, **told)).run_id, db)  # type: ignore[arg-type]
+    return Run(simulated(RunRequest(loaded, db, label=label, **_with_crew(told))).run_id, db)
+
+
+def _with_crew(told: dict[str, Any]) -> dict[str, Any]:
+    """Options with `workers` and `ray` as who works."""
+    crew = Crew(told.pop("workers", None), told.pop("ray", ""))
+    return {**told, "crew": crew}
 
 
 def open_run(ref: str = "@last", db: str = DB) -> Run:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 
 import numpy as np
 
@@ -19,6 +17,7 @@ from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import HOURS_PER_DAY, MICROS_PER_UNIT, SECONDS_PER_DAY
 from gaelp_sim.world.control import OPPORTUNITIES, WINS
 from gaelp_sim.world.counterfactual import Copies, Span, lived_through, worlds_of
+from gaelp_sim.world.crew import ALONE, Crew, each
 from gaelp_sim.world.log import Table
 from gaelp_sim.world.shard import Shard, Task
 from gaelp_sim.world.stack import Place
@@ -57,24 +56,20 @@ class Played:
         return Played(ltv_usd=ltv, **columns)
 
 
-def played(scenario: Scenario, policy: str | Bidder, worlds: range, workers: int = 1) -> Played:
+def played(scenario: Scenario, policy: str | Bidder, worlds: range, crew: Crew = ALONE) -> Played:
     """Play worlds of a scenario under a policy, named or made, then its run-out in which we advertise no more.
 
-    With several workers, worlds are shared out; the figures are the same. Raises UsageError for linked users (people who
+    Worlds are shared out to the crew; the figures are the same. Raises UsageError for linked users (people who
     share a user can't be told apart) and for worlds with own parameters.
     """
     if scenario.intervals:
         raise UsageError("its worlds have parameters of their own (intervals): write one value for each")
-    some = list(_batches(scenario, worlds, workers))
-    if workers == 1 or len(some) == 1:
-        return Played.together([_played(scenario, policy, part) for part in some])
-    spawned = get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(some)), mp_context=spawned) as pool:
-        return Played.together(list(pool.map(partial(_played, scenario, policy), some)))
+    some = list(_batches(scenario, worlds, crew))
+    return Played.together(each(crew, partial(_played, scenario, policy), some))
 
 
-def _batches(scenario: Scenario, worlds: range, workers: int) -> Iterator[range]:
-    step = max(1, min(PEOPLE_AT_ONCE // scenario.population.people, -(-len(worlds) // workers)))
+def _batches(scenario: Scenario, worlds: range, crew: Crew) -> Iterator[range]:
+    step = max(1, min(PEOPLE_AT_ONCE // scenario.population.people, -(-len(worlds) // crew.shares(len(worlds)))))
     for first in range(worlds.start, worlds.stop, step):
         yield range(first, min(first + step, worlds.stop))
 

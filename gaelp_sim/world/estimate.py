@@ -59,7 +59,7 @@ def estimated(scenario: Scenario) -> Estimate:
 def _pilot(scenario: Scenario, people: int) -> _Pilot:
     fewer = scenario.population.model_copy(update={"people": people})
     cut = scenario.model_copy(update={"worlds": 1, "cells": 1, "days": PILOT_DAYS, "population": fewer, "script": []})
-    executor = executor_of(Task(cut, scenario.seed, DEFAULT_POLICY, Place(range(0), range(0)), 0, None), 1)
+    executor = executor_of(Task(cut, scenario.seed, DEFAULT_POLICY, Place(range(0), range(0)), 0, None))
     rows, size, began_s = 0, 0, 0.0
     for day in range(1, PILOT_DAYS + 1):
         for tables in executor.advance(day * HOURS_PER_DAY):

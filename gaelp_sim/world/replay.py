@@ -10,6 +10,7 @@ from gaelp_sim.errors import UsageError
 from gaelp_sim.scenario.resolved import resolved_text, scenario_hash
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import RunRecord, Store, row_hash
+from gaelp_sim.world.crew import ALONE, Crew
 from gaelp_sim.world.followed import Followed
 from gaelp_sim.world.inherit import AS_THEY_WERE, REPLAYS, RIVALS, check_same_people, follows
 from gaelp_sim.world.machine import cpu_features, machine_differs, numba_version, torch_version
@@ -33,7 +34,7 @@ class ReplayRequest:
     """Settings of the scenario to change, `key=value`"""
     worlds: int | None = None
     """Only so many of the run's worlds, from its first on"""
-    workers: int = 1
+    crew: Crew = ALONE
     rivals_react: bool = True
     """Else rivals are, hour by hour, as they were in the stored run, but for what is left of their budgets"""
     incremental: bool = False
@@ -80,7 +81,7 @@ def replay(request: ReplayRequest, on_progress: OnProgress = ignore) -> Replayed
         policy_named(policy, scenario)
         record = _record(origin, scenario, policy, request)
         task = replace(begun_task(store, record, scenario, origin), followed=_followed(store, origin, request))
-        summary = written(store, Beginning(record, task, began_s), request.workers, on_progress)
+        summary = written(store, Beginning(record, task, began_s), request.crew, on_progress)
         done = store.find_run(summary.run_id)
         hashes = (row_hash(store, origin), row_hash(store, done)) if request.changes_nothing else None
     return Replayed(origin, done, summary, machine_differs(origin), hashes)

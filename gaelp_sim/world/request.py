@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gaelp_sim.scenario.schema import Scenario
+from gaelp_sim.world.crew import ALONE, Crew
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class RunRequest:
     seed: int | None = None
     days: int | None = None
     worlds: int | None = None
-    workers: int = 1
+    crew: Crew = ALONE
     policy: str | None = None
     continue_ref: str | None = None
     label: str = ""
@@ -45,6 +46,8 @@ class Progress:
     conversions: int
     cac_usd: float | None
     run_id: str = ""
+    lost_workers: int = 0
+    """Workers that died so far; others took their place"""
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,11 @@ from gaelp_sim.store import Batch, RunRecord, Store
 from gaelp_sim.store.lake import checked_place
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_HOUR, epoch_seconds, from_micros
 from gaelp_sim.world.cell_starts import first_people
+from gaelp_sim.world.crew import ALONE, Crew
 from gaelp_sim.world.estimate import estimated
-from gaelp_sim.world.executors import Executor, LostWorkerError, executor_of, noted
+from gaelp_sim.world.executors import Executor, executor_of, noted
 from gaelp_sim.world.followed import Followed
+from gaelp_sim.world.hosts import LostHostError
 from gaelp_sim.world.inherit import follows, inherited, is_replay, parent_of
 from gaelp_sim.world.log import Table, joined_columns
 from gaelp_sim.world.machine import cpu_features, numba_version, torch_version
@@ -35,6 +37,7 @@ from gaelp_sim.world.opponents import opponents_named
 from gaelp_sim.world.outside_users import user_model_named
 from gaelp_sim.world.outsiders import additive, makers
 from gaelp_sim.world.policies import DEFAULT_POLICY, PLANNERS, is_learned, pinned, policy_named
+from gaelp_sim.world.pool import LOSSES_MAX, Base
 from gaelp_sim.world.request import Estimate, OnProgress, Progress, RunRequest, RunSummary, ignore
 from gaelp_sim.world.rows import auction_hour_rows, world_parameter_rows
 from gaelp_sim.world.shard import Tables, Task
@@ -58,7 +61,7 @@ class Writing:
 
     store: Store
     run: RunRecord
-    scenario: Scenario
+    task: Task
     executor: Executor
     tally: Tally
     on_progress: OnProgress
@@ -72,6 +75,11 @@ class Writing:
         if not self.run.lake or self.run.cells == 1:
             return None
         return first_people(self.scenario, self.run.seed)
+
+    @property
+    def scenario(self) -> Scenario:
+        """What is simulated."""
+        return self.task.scenario
 
     @property
     def first_hour(self) -> int:
@@ -97,7 +105,7 @@ def run(request: RunRequest, on_progress: OnProgress = ignore) -> RunSummary:
         state = _inherited(store, parent, scenario) if parent else None
         record = _record(request, scenario, policy, parent)
         task = _task(record, scenario, record.start_hour, state)
-        return written(store, Beginning(record, task, began_s), request.workers, on_progress)
+        return written(store, Beginning(record, task, began_s), request.crew, on_progress)
 
 
 @dataclass(frozen=True)
@@ -110,16 +118,16 @@ class Beginning:
     """When it was asked for, by the clock that counts its seconds"""
 
 
-def written(store: Store, begins: Beginning, workers: int, on_progress: OnProgress) -> RunSummary:
+def written(store: Store, begins: Beginning, crew: Crew, on_progress: OnProgress) -> RunSummary:
     """Simulate a run's worlds into the store, from its first hour to its last."""
     task, scenario = begins.task, begins.task.scenario
     makers(scenario, task.policy, task.bidders)
-    executor = executor_of(task, workers)
+    executor = executor_of(task, crew)
     try:
         begun = store.begin_run(begins.record, model_of(scenario, task.seed).names())
         writing = Writing(
-            store, begun, scenario, executor, Tally(), on_progress, begins.began_s,
-            _without_ads(store, begun, scenario, workers),
+            store, begun, task, executor, Tally(), on_progress, begins.began_s,
+            _without_ads(store, begun, scenario, crew),
         )
         with _resumable(store, begun):
             return _write(writing, begun.start_hour)
@@ -127,7 +135,7 @@ def written(store: Store, begins: Beginning, workers: int, on_progress: OnProgre
         executor.close()
 
 
-def resume(db_url: str, run_ref: str, workers: int = 1, on_progress: OnProgress = ignore) -> RunSummary:
+def resume(db_url: str, run_ref: str, crew: Crew = ALONE, on_progress: OnProgress = ignore) -> RunSummary:
     """Finish an interrupted run from its last commit point; its rows end as if it had never stopped.
 
     A finished run is left alone: its summary is returned.
@@ -143,14 +151,14 @@ def resume(db_url: str, run_ref: str, workers: int = 1, on_progress: OnProgress 
         # What a bidder keeps to itself is in no stored state: such a run is lived through again from its start.
         state, from_hour = state_before(store, record, record.start_hour if _learns_alone(record, scenario) else done)
         task = replace(_task(record, scenario, from_hour, state), followed=_followed(store, record))
-        executor = executor_of(task, workers)
+        executor = executor_of(task, crew)
         try:
             with _resumable(store, record):
                 executor.advance(done)
                 executor.ask("recall", *_stored_touches(store, record, from_hour, done))
                 writing = Writing(
-                    store, record, scenario, executor, _stored_tally(store, record), on_progress, began_s,
-                    _without_ads(store, record, scenario, workers),
+                    store, record, task, executor, _stored_tally(store, record), on_progress, began_s,
+                    _without_ads(store, record, scenario, crew),
                 )
                 return _write(writing, done)
         finally:
@@ -187,13 +195,13 @@ def task_of(record: RunRecord, scenario: Scenario) -> Task:
     return replace(_task(record, scenario, 0, None), place=Place(range(scenario.worlds), range(scenario.cells)))
 
 
-def _without_ads(store: Store, record: RunRecord, scenario: Scenario, workers: int) -> Callable[[], int] | None:
+def _without_ads(store: Store, record: RunRecord, scenario: Scenario, crew: Crew) -> Callable[[], int] | None:
     """Counts the sales of the same worlds without our ads from the run's beginning, where the run asks for them."""
     if not record.incremental:
         return None
     state, hour = state_before(store, record, record.start_hour)
     task = replace(_task(record, scenario, hour, state), followed=_followed(store, record))
-    return partial(sales_without_ads, task, record.end_hour, workers)
+    return partial(sales_without_ads, task, record.end_hour, crew)
 
 
 def _opponents(request: RunRequest, scenario: Scenario, parent: RunRecord | None) -> str:
@@ -342,6 +350,8 @@ def _commit_day(writing: Writing, end: int) -> None:
     state = pack(executor.state()) if keeps else b""
     if final:
         tables.update(_joined(executor.ask("finish", end * SECONDS_PER_HOUR)))
+    if keeps and not final and not _learns_alone(record, writing.scenario):
+        executor.rest_on(partial(_stored_base, writing, end))
     if not final:
         executor.begin(end + HOURS_PER_DAY)
     writing.tally.add(tables, record.start_s + record.end_hour * SECONDS_PER_HOUR)
@@ -351,8 +361,15 @@ def _commit_day(writing: Writing, end: int) -> None:
     writing.store.commit(record, Batch(tables, end, state, final, writing.cell_starts))
     writing.on_progress(Progress(
         end - record.start_hour, record.end_hour - record.start_hour, record.people * record.worlds,
-        tally.opportunities, tally.spend_micros, tally.conversions, tally.cac_usd(), record.run_id,
+        tally.opportunities, tally.spend_micros, tally.conversions, tally.cac_usd(), record.run_id, executor.losses,
     ))
+
+
+def _stored_base(writing: Writing, done: int) -> Base:
+    """Where a lost host begins again: what `resume` would begin with."""
+    state, from_hour = state_before(writing.store, writing.run, done)
+    task = replace(writing.task, state=state, start_hour=from_hour)
+    return Base(task, _stored_touches(writing.store, writing.run, from_hour, done))
 
 
 def _fold(tables: Tables, writing: Writing) -> None:
@@ -394,7 +411,7 @@ def stored_summary(record: RunRecord) -> RunSummary:
 
 @contextmanager
 def _resumable(store: Store, record: RunRecord) -> Iterator[None]:
-    """Tell how to go on where a run ends between two commit points: interrupted at once, or a worker process died.
+    """Tell how to go on where a run ends between two commit points: interrupted at once, or workers died again and again.
 
     A run that its own bidder, user model or script stops is FAILED: it would stop there again.
     """
@@ -405,8 +422,11 @@ def _resumable(store: Store, record: RunRecord) -> Iterator[None]:
     except (BidderError, UserModelError, UsageError):
         store.finish_run(record, "FAILED", {})
         raise
-    except LostWorkerError as error:
-        raise StoreBusyError(f"a worker process died; no commit is lost; next: gaelp resume {record.run_id}") from error
+    except LostHostError as error:
+        raise StoreBusyError(
+            f"workers died {LOSSES_MAX} times since the last stored state, of memory perhaps; no commit is lost; next: "
+            f"gaelp resume {record.run_id}"
+        ) from error
 
 
 @contextmanager

@@ -114,14 +114,32 @@ def test_sigterm_stops_at_a_commit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("way", [CELLS, WORLDS], ids=["cells", "worlds"])
-def test_a_killed_worker(tmp_path: Path, way: tuple[str, ...]) -> None:
+def test_a_killed_worker_is_replaced(tmp_path: Path, way: tuple[str, ...]) -> None:
+    """Before a state is stored and after: the run goes on, and its rows are those of a run that nobody disturbed."""
     stopped = Stopped(tmp_path, way)
     child = stopped.started()
+    for day in (2, 13):
+        child.wait_for_days(day)
+        os.kill(child.workers()[-1], signal.SIGKILL)
+    ended = child.ended()
+    assert ended.code == 0, ended.err
+    assert "Traceback" not in ended.err and not child.left_over()
+    assert hash_of(stopped.url, "@last") == undisturbed_hash(stopped)
+
+
+def test_workers_that_die_again_and_again(tmp_path: Path) -> None:
+    """Whatever kills them would kill the next: one line, and the run can be resumed."""
+    stopped = Stopped(tmp_path, CELLS)
+    child = stopped.started()
     child.wait_for_days(2)
-    os.kill(child.workers()[-1], signal.SIGKILL)
+    deadline = time.monotonic() + 30.0
+    while child.process.poll() is None and time.monotonic() < deadline:
+        for worker in child.workers():
+            os.kill(worker, signal.SIGKILL)
+        time.sleep(0.02)
     ended = child.ended()
     assert ended.code == BUSY and ended.tells_one_error(), ended.err
-    assert "a worker process died" in ended.last_line
+    assert "workers died 3 times" in ended.last_line
     assert ended.last_line.endswith(f"gaelp resume {watched_id(stopped.url)}")
     stopped.resumes_to_the_equal_hash(child)
 

@@ -14,6 +14,7 @@ from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import LAYOUTS, SIMULATION_TABLES, Store, row_hash
 from gaelp_sim.store.rowhash import table_hash
 from gaelp_sim.world.counterfactual import worlds_of
+from gaelp_sim.world.crew import Crew
 from gaelp_sim.world.executors import executor_of
 from gaelp_sim.world.replay import ReplayRequest, replay
 from gaelp_sim.world.shard import Task
@@ -42,7 +43,7 @@ def hash_of(request: RunRequest) -> str:
 
 def test_rows_do_not_depend_on_workers(tmp_path: Path) -> None:
     one, three = (
-        hash_of(RunRequest(scenario("cells=2"), f"sqlite:///{tmp_path / name}", workers=workers))
+        hash_of(RunRequest(scenario("cells=2"), f"sqlite:///{tmp_path / name}", crew=Crew(workers)))
         for name, workers in (("one.db", 1), ("three.db", 6))
     )
     assert one == three
@@ -51,7 +52,7 @@ def test_rows_do_not_depend_on_workers(tmp_path: Path) -> None:
 def test_a_single_world_of_two_cells_is_spread_by_its_cells(tmp_path: Path) -> None:
     alone = scenario("worlds=1", "cells=2")
     one, two = (
-        hash_of(RunRequest(alone, f"sqlite:///{tmp_path / name}", workers=workers))
+        hash_of(RunRequest(alone, f"sqlite:///{tmp_path / name}", crew=Crew(workers)))
         for name, workers in (("one.db", 1), ("two.db", 2))
     )
     assert one == two
@@ -88,11 +89,11 @@ def test_worlds_differ_and_their_numbers_are_stored(tmp_path: Path) -> None:
 
 def test_a_run_resumed_from_its_state_goes_on_as_if_uninterrupted() -> None:
     task = Task(scenario(), 5, "rule", Place(range(0), range(0)), 0, None)
-    whole = executor_of(task, 1)
+    whole = executor_of(task)
     whole.advance(24)
     state = whole.state()
     wanted = whole.advance(48)
-    resumed = executor_of(replace(task, start_hour=24, state=state), 1)
+    resumed = executor_of(replace(task, start_hour=24, state=state))
     got = resumed.advance(48)
     assert len(got) == 3
     for there, here in zip(wanted, got, strict=True):

@@ -15,6 +15,7 @@ from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import Store
 from gaelp_sim.store.rowhash import row_hash
 from gaelp_sim.units import HOURS_PER_DAY
+from gaelp_sim.world.crew import Crew
 from gaelp_sim.world.outside_users import OutsideUsers
 from gaelp_sim.world.request import Progress
 from gaelp_sim.world.simulate import RunRequest, resume, run
@@ -30,7 +31,7 @@ def hash_of(url: str) -> str:
 
 def run_hash(scenario: Scenario, url: str, workers: int = 1) -> str:
     """The row hash of a run."""
-    run(RunRequest(scenario, url, workers=workers))
+    run(RunRequest(scenario, url, crew=Crew(workers)))
     return hash_of(url)
 
 

@@ -12,6 +12,7 @@ import pytest
 from gaelp_sim.errors import InterruptedRunError, UsageError
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.store import RunRecord, Store, row_hash
+from gaelp_sim.world.crew import Crew
 from gaelp_sim.world.replay import ReplayRequest, replay
 from gaelp_sim.world.request import Progress
 from gaelp_sim.world.simulate import RunRequest, resume, run
@@ -60,7 +61,7 @@ def test_logged_rows_come_back(name: str, tmp_path: Path) -> None:
     stored = run(RunRequest(load_scenario(name, SCENARIOS[name]), url)).run_id
     again = replay(ReplayRequest(url, stored))
     assert again.equal and again.origin.run_id == stored != again.run.run_id and not again.machine
-    assert replay(ReplayRequest(url, stored, workers=2)).equal
+    assert replay(ReplayRequest(url, stored, crew=Crew(2))).equal
 
 
 def test_fates_and_databases_change_nothing(url: str) -> None:

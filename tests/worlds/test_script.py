@@ -15,6 +15,7 @@ from gaelp_sim.scenario.schema import Budget, Scenario
 from gaelp_sim.store import Store, row_hash
 from gaelp_sim.store.verify import verify_run
 from gaelp_sim.units import SECONDS_PER_DAY, epoch_seconds
+from gaelp_sim.world.crew import Crew
 from gaelp_sim.world.executors import executor_of
 from gaelp_sim.world.journeys import PATH_RECORD
 from gaelp_sim.world.replay import ReplayRequest, replay
@@ -107,7 +108,7 @@ def test_workers_and_a_resume_change_nothing(scenario: Scenario) -> None:
     cut_up = scenario.model_copy(update={"cells": 2})
     whole = day_tables(shard_of(cut_up), cut_up.days)
     task = Task(cut_up, cut_up.seed, "rule", Place(range(0), range(0)), 0, None)
-    pool = executor_of(task, 2)
+    pool = executor_of(task, Crew(2))
     try:
         spread = [part for day in range(cut_up.days) for part in pool.advance((day + 1) * 24)]
     finally:
@@ -142,7 +143,7 @@ def test_hashes_are_equal_on_every_number_of_workers(scenario: Scenario, tmp_pat
     hashes = set()
     for workers in (1, 2):
         url = f"sqlite:///{tmp_path / f'{workers}.db'}"
-        run(RunRequest(scenario.model_copy(update={"cells": 2}), url, workers=workers))
+        run(RunRequest(scenario.model_copy(update={"cells": 2}), url, crew=Crew(workers)))
         with Store.open(url) as store:
             hashes.add(row_hash(store, store.find_run("@last")))
     assert len(hashes) == 1

@@ -12,6 +12,7 @@ from gaelp_sim.planning.compared import interval
 from gaelp_sim.planning.played import Played, played
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.scenario.schema import Scenario
+from gaelp_sim.world.crew import Crew
 
 
 def test_every_policy_is_played_in_the_same_worlds_and_tuned_in_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,6 +60,6 @@ def test_worlds_in_parts_are_the_same_worlds(monkeypatch: pytest.MonkeyPatch) ->
     whole = played(scenario, "rule", range(3, 6))
     monkeypatch.setattr("gaelp_sim.planning.played.PEOPLE_AT_ONCE", 300)
     parts = played(scenario, "rule", range(3, 6))
-    shared = played(scenario, "rule", range(3, 6), workers=2)
+    shared = played(scenario, "rule", range(3, 6), crew=Crew(2))
     for name, column in vars(whole).items():
         assert np.array_equal(column, getattr(parts, name)) and np.array_equal(column, getattr(shared, name)), name

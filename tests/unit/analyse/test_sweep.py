@@ -16,6 +16,7 @@ from gaelp_sim.planning.seeds import SEARCH_SEED
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import Store
+from gaelp_sim.world.crew import ALONE
 from gaelp_sim.world.request import Progress
 from gaelp_sim.world.simulate import stored_summary
 
@@ -41,9 +42,9 @@ def test_a_grid_is_run_once_and_goes_on(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(InterruptedRunError):
-        sweep(url, cells, 1, (lambda number, of, told: seen.append(told), stop))
-    rows = sweep(url, cells, 1, (_quiet, lambda progress: None))
-    again = sweep(url, cells, 1, (_quiet, lambda progress: pytest.fail("a finished cell was simulated again")))
+        sweep(url, cells, ALONE, (lambda number, of, told: seen.append(told), stop))
+    rows = sweep(url, cells, ALONE, (_quiet, lambda progress: None))
+    again = sweep(url, cells, ALONE, (_quiet, lambda progress: pytest.fail("a finished cell was simulated again")))
     with Store.open(url) as store:
         assert len(store.runs()) == 4 == len({row.run.run_id for row in rows})
         profit = [one.revenue_usd - one.spend_usd for one in (stored_summary(row.run) for row in rows)]
@@ -90,7 +91,7 @@ def test_a_search_finds_what_a_grid_finds_and_goes_on(tmp_path: Path) -> None:
     found = search(url, _load, asked, (_quiet, lambda progress: None))
     assert sorted(one.number for one in found) == list(range(8)) and found[0].score == max(one.score for one in found)
     grid = cells_of(lambda sets: _load([*sets, f"seed={SEARCH_SEED}"]), [(key, ("0.25", "0.5", "1", "2", "4"))], ["rule"])
-    rows = sweep(url, grid, 1, (_quiet, lambda progress: None))
+    rows = sweep(url, grid, ALONE, (_quiet, lambda progress: None))
     scores = [row.figures["profit_usd"].replayed for row in rows]
     assert found[0].score >= max(scores) - 0.1 * (max(scores) - min(scores))
     search(other, _load, replace(asked, trials=3), (_quiet, lambda progress: None))
@@ -116,7 +117,7 @@ def test_cells_change_nothing_where_nothing_is_shared(tmp_path: Path) -> None:
     """People are the same in however many cells: without budgets, and with rivals that don't learn, so is every figure."""
     url, sets = f"sqlite:///{tmp_path / 'runs.db'}", ["us.budget.usd_day=null", "us.budget.usd_month=null", "log=wins"]
     cells = cells_of(lambda more: _load([*sets, *more]), [("cells", ("1", "2"))], ["rule"])
-    one, two = sweep(url, cells, 1, (_quiet, lambda progress: None))
+    one, two = sweep(url, cells, ALONE, (_quiet, lambda progress: None))
     for name, figure in two.figures.items():
         assert figure.replayed == one.figures[name].replayed and figure.low == figure.high == 0, name
     assert one.run.cells == 1 and two.run.cells == 2

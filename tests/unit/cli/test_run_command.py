@@ -11,6 +11,7 @@ import pytest
 
 from gaelp_sim.cli import library
 from gaelp_sim.cli.main import exit_code
+from gaelp_sim.world.crew import Crew
 from tests.unit.cli.test_words import SUMMARY, Figures
 
 Captured = pytest.CaptureFixture[str]
@@ -42,7 +43,7 @@ def test_options_reach_the_request(asked: list[dict[str, Any]], capsys: Captured
     (request,) = asked
     assert request.pop("scenario").population.people == 50
     assert request == {
-        "db_url": "sqlite:///x.db", "seed": 7, "days": 3, "worlds": 2, "workers": 4, "policy": "logged",
+        "db_url": "sqlite:///x.db", "seed": 7, "days": 3, "worlds": 2, "crew": Crew(4), "policy": "logged",
         "continue_ref": None, "label": "trial", "incremental": False,
         "rivals_from": None, "bidders": (), "lake": None,
     }
@@ -110,16 +111,16 @@ def test_a_misspelt_set_is_one_line(asked: list[dict[str, Any]], capsys: Capture
 
 def test_resume_takes_the_last_run_by_default(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     """`gaelp resume` alone means @last."""
-    calls: list[tuple[str, str, int]] = []
+    calls: list[tuple[str, str, Crew]] = []
 
-    def resumed(url: str, ref: str, *, workers: int, on_progress: Callable[[Any], None]) -> SimpleNamespace:
-        calls.append((url, ref, workers))
+    def resumed(url: str, ref: str, *, crew: Crew, on_progress: Callable[[Any], None]) -> SimpleNamespace:
+        calls.append((url, ref, crew))
         return SimpleNamespace(as_json=lambda: SUMMARY)
 
     monkeypatch.setattr(library, "resumed", resumed)
     monkeypatch.setattr(library, "run_record", lambda url, ref: {"status": "FINISHED"})
     assert exit_code(["resume", "--workers", "2", "--db", "sqlite:///x.db"]) == 0
-    assert calls == [("sqlite:///x.db", "@last", 2)]
+    assert calls == [("sqlite:///x.db", "@last", Crew(2))]
     assert capsys.readouterr().err.startswith("the run is finished already: nothing to do\n")
 
 
@@ -127,3 +128,17 @@ def test_verbose_tells_what_is_about_to_run(asked: list[dict[str, Any]], capsys:
     """-v says on stderr what the scenario holds."""
     assert exit_code(["run", "quickstart", "-v"]) == 0
     assert capsys.readouterr().err.startswith("scenario quickstart: 1,000 people, 2 channels, 5 rivals, log: all\n")
+
+
+def test_a_lost_worker_is_told(monkeypatch: pytest.MonkeyPatch, asked: list[dict[str, Any]], capsys: Captured) -> None:
+    """On stderr, once a loss; not with --quiet."""
+    def simulated(request: SimpleNamespace, *, on_progress: Callable[[Any], None]) -> SimpleNamespace:
+        for hours, lost in ((24, 0), (48, 1), (72, 1)):
+            on_progress(Figures(hours, lost_workers=lost))
+        return SimpleNamespace(as_json=lambda: SUMMARY)
+
+    monkeypatch.setattr(library, "simulated", simulated)
+    assert exit_code(["run", "quickstart"]) == 0
+    assert capsys.readouterr().err.count("lost a worker by day 2 (1 so far); another took its place") == 1
+    assert exit_code(["run", "quickstart", "--quiet"]) == 0
+    assert "lost" not in capsys.readouterr().err

@@ -32,6 +32,7 @@ class Figures:
     spend_micros: int = 12_500_000
     conversions: int = 1
     cac_usd: float | None = None
+    lost_workers: int = 0
 
 
 def test_summary_in_plain_words() -> None:

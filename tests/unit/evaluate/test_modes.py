@@ -17,6 +17,7 @@ from gaelp_sim.planning.seeds import HOLDOUT_SEED
 from gaelp_sim.planning.shifted import SHIFTS, shifted
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.scenario.schema import Scenario
+from gaelp_sim.world.crew import ALONE, Crew
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def market(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, float]]:
     """`played` replaced by that market; (seed, bids) of each game."""
     games: list[tuple[int, float]] = []
 
-    def told(scenario: Scenario, bidder: Any, worlds: range, workers: int = 1) -> Played:
+    def told(scenario: Scenario, bidder: Any, worlds: range, crew: Crew = ALONE) -> Played:
         price = getattr(bidder, "price_micros", None)
         bids = 0.0 if bidder == "silent" else float(price[0]) / 1e6 if price is not None else float(bidder.multiple)
         games.append((scenario.seed, bids))

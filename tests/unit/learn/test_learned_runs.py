@@ -10,6 +10,7 @@ import pytest
 from gaelp_sim.errors import UsageError
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.store import Store, row_hash
+from gaelp_sim.world.crew import Crew
 from gaelp_sim.world.policies import pinned, policy_named
 from gaelp_sim.world.replay import ReplayRequest, replay
 from gaelp_sim.world.request import RunRequest
@@ -40,7 +41,7 @@ def test_rows_with_any_number_of_workers(tmp_path: Path) -> None:
     hashes = set()
     for workers in (1, 2, 3):
         url = f"sqlite:///{tmp_path / f'{workers}.db'}"
-        done = run(RunRequest(scenario, url, policy=name, workers=workers))
+        done = run(RunRequest(scenario, url, policy=name, crew=Crew(workers)))
         with Store.open(url) as store:
             record = store.find_run(done.run_id)
             hashes.add(row_hash(store, record))

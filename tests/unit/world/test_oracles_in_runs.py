@@ -10,6 +10,7 @@ import pytest
 from gaelp_sim.errors import UsageError
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.store import Store, row_hash
+from gaelp_sim.world.crew import Crew
 from gaelp_sim.world.policies import PLANNERS
 from gaelp_sim.world.replay import ReplayRequest, replay
 from gaelp_sim.world.simulate import RunRequest, run
@@ -45,7 +46,7 @@ def test_workers_don_t_matter(tmp_path: Path) -> None:
     hashes = []
     for workers in (1, 2):
         url = f"sqlite:///{tmp_path / f'{workers}.db'}"
-        run(RunRequest(load_scenario("quickstart", SMALL), url, policy="observable_planner", workers=workers))
+        run(RunRequest(load_scenario("quickstart", SMALL), url, policy="observable_planner", crew=Crew(workers)))
         with Store.open(url) as store:
             hashes.append(row_hash(store, store.find_run("@last")))
     assert hashes[0] == hashes[1]

@@ -8,6 +8,7 @@ import pytest
 
 from gaelp_sim.errors import InterruptedRunError
 from gaelp_sim.scenario.loading import load_scenario
+from gaelp_sim.world.crew import Crew
 from gaelp_sim.world.simulate import Progress, RunRequest, RunSummary, resume, run
 from gaelp_sim.world.tally import Tally
 
@@ -22,7 +23,7 @@ def summary(folder: Path, name: str, **asked: object) -> RunSummary:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_twin_is_the_world_without_our_ads(tmp_path: Path, workers: int) -> None:
     """As many sales as a whole run under the silent policy has; spend over the difference is the CAC."""
-    asked = summary(tmp_path, "asked", incremental=True, workers=workers, worlds=2)
+    asked = summary(tmp_path, "asked", incremental=True, crew=Crew(workers), worlds=2)
     silent = summary(tmp_path, "silent", policy="silent", worlds=2)
     assert asked.conversions_without_ads == silent.conversions and silent.spend_usd == 0
     assert asked.conversions > silent.conversions

@@ -1,0 +1,186 @@
+"""Hosts that are actors of a Ray cluster, and tasks there; Ray is an extra and is loaded here alone.
+
+An actor asks for one core. Ray keeps nothing for us: it tells of a dead actor or node, and the pool starts another.
+"""
+
+from __future__ import annotations
+
+import logging
+import platform
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from gaelp_sim import __version__
+from gaelp_sim.errors import GaelpError, UsageError
+from gaelp_sim.world.crew import Crew
+from gaelp_sim.world.hosts import LostHostError, Shards, told_in_one_line
+from gaelp_sim.world.machine import numba_version
+from gaelp_sim.world.shard import Task
+from gaelp_sim.world.state import State
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+INSTALL = "next: pip install 'gaelp-sim[ray]'"
+START = "next: ray start --head"
+PATIENCE_S = 60.0
+"""How long a cluster may take to find room for an actor, and to notice that a node died."""
+TRIES = 3
+
+
+def connected(address: str) -> Any:
+    """The module ray, connected to the cluster at an address; raises UsageError where there is none."""
+    try:
+        import ray
+    except ImportError as missing:
+        raise UsageError(f"--ray {address}: Ray is not installed; {INSTALL}") from missing
+    if ray.is_initialized():
+        return ray
+    try:
+        _reached(address)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UsageError(f"--ray {address}: no Ray cluster answers there; {START}") from error
+    # Ray tells of lost nodes by pages on stdout, where our results go; the pool says what matters, in one line.
+    ray._private.worker._worker_logs_enabled = False
+    return ray
+
+
+def _reached(address: str) -> None:
+    """Raise OSError or ValueError unless somebody listens at HOST:PORT: Ray itself would try for many minutes."""
+    if address != "auto":
+        host, _, port = address.rpartition("://")[2].rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=5.0):
+            pass
+
+
+def actors_of(crew: Crew) -> tuple[Actors, int]:
+    """The actors of a cluster and how many there may be: one a core, or as many as the crew asks for."""
+    ray = connected(crew.ray)
+    cores = int(ray.cluster_resources().get("CPU", 0))
+    if crew.workers is not None and crew.workers > cores:
+        raise UsageError(f"--workers {crew.workers}: the cluster has {cores} cores, and an actor takes one; "
+                         f"next: at most {cores}, or more nodes (ray start --address)")
+    return Actors(ray), crew.workers or cores
+
+
+class Actors:
+    """One actor a host."""
+
+    def __init__(self, ray: Any) -> None:
+        self.ray = ray
+        self._made = ray.remote(_Host)
+        self._actors: dict[int, Any] = {}
+        self._asked: dict[int, Any] = {}
+        self._kept: tuple[State | None, Any] = (None, None)
+
+    def start(self, host: int, task: Task, by_cells: bool) -> None:
+        """Make an actor and give it the task; a lost one's core may be lost, too, so its follower asks for none."""
+        again = host in self._actors
+        if again:
+            self.ray.kill(self._actors[host])
+        try:
+            self._actors[host] = actor = self._placed(0 if again else 1)
+        except self.ray.exceptions.GetTimeoutError as late:
+            raise UsageError(f"the cluster found no room for actor {host + 1} within {PATIENCE_S:.0f} s; "
+                             "next: fewer --workers, or wait until other jobs are done") from late
+        except self.ray.exceptions.RayError as error:
+            raise UsageError(f"a node of the cluster can't run gaelp-sim ({type(error).__name__}: "
+                             f"{str(error).splitlines()[-1]}); next: install the same version on every node") from error
+        actor.begin.remote(replace(task, state=None), self._shared(task.state), by_cells)
+
+    def _placed(self, cores: int) -> Any:
+        """An actor that answers, on a node with our versions; a node that is dying while it is chosen is passed over."""
+        way = self._made.options(num_cpus=cores, max_restarts=0, scheduling_strategy="SPREAD")
+        for tries in range(TRIES):
+            actor = way.remote()
+            try:
+                there = self.ray.get(actor.versions.remote(), timeout=PATIENCE_S)
+                break
+            except self.ray.exceptions.RayActorError:
+                if tries == TRIES - 1:
+                    raise
+        if there != versions():
+            raise UsageError(f"a node of the cluster has {there}, this machine {versions()}; next: the same on every node")
+        return actor
+
+    def _shared(self, state: State | None) -> Any:
+        """A state in the cluster's memory: once for all hosts, as it may be that of many people."""
+        if state is not self._kept[0]:
+            self._kept = (state, self.ray.put(state))
+        return self._kept[1]
+
+    def call(self, host: int, question: str, arguments: tuple[Any, ...]) -> None:
+        """Ask; Ray keeps the order of calls."""
+        self._asked[host] = self._actors[host].asked.remote(question, arguments)
+
+    def answer(self, host: int) -> list[Any]:
+        """Wait for the answer."""
+        try:
+            answer = self.ray.get(self._asked[host])
+        except (self.ray.exceptions.RayActorError, self.ray.exceptions.ObjectLostError) as error:
+            raise LostHostError("a Ray actor died with its node or its memory; next: the same command again") from error
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def close(self) -> None:
+        """End the actors; the cluster stays."""
+        for actor in self._actors.values():
+            self.ray.kill(actor)
+        self._actors = {}
+
+
+class _Host:
+    """An actor: shards, and an ear."""
+
+    def versions(self) -> str:
+        """What this node would simulate with."""
+        return versions()
+
+    def begin(self, task: Task, state: State | None, by_cells: bool) -> None:
+        """Build the shards; if that fails, the first answer says so."""
+        self.failed: Exception | None = None
+        try:
+            self.shards = Shards(replace(task, state=state), by_cells)
+        except Exception as error:
+            self.failed = told_in_one_line(error)
+
+    def asked(self, question: str, arguments: tuple[Any, ...]) -> Any:
+        """Every shard's answer, or the error that one of them ended with."""
+        if self.failed is not None:
+            return self.failed
+        try:
+            return self.shards.asked(question, arguments)
+        except Exception as error:
+            return told_in_one_line(error)
+
+
+def versions() -> str:
+    """The versions on which results may depend, in one line."""
+    return f"gaelp-sim {__version__}, Python {platform.python_version()}, numpy {np.__version__}, numba {numba_version()}"
+
+
+def each_on_ray(crew: Crew, function: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
+    """A function of every item as tasks of a cluster, answers in order; Ray repeats those of a lost node."""
+    ray = connected(crew.ray)
+
+    def told(item: Item) -> Any:
+        try:
+            return function(item)
+        except GaelpError as error:
+            return error
+
+    task = ray.remote(num_cpus=1, max_retries=3)(told)
+    waiting, answers = list(items), []
+    at_once = crew.workers or len(waiting)
+    for first in range(0, len(waiting), at_once):
+        for answer in ray.get([task.remote(item) for item in waiting[first : first + at_once]]):
+            if isinstance(answer, GaelpError):
+                raise answer
+            answers.append(answer)
+    return answers

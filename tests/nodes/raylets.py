@@ -1,0 +1,52 @@
+"""A Ray cluster of several nodes on this machine: a process each that can be killed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+STORE_BYTES = 128 * 1024 * 1024
+
+
+class Raylets:
+    """A head and nodes with a core each."""
+
+    def __init__(self, nodes: int) -> None:
+        from ray.cluster_utils import Cluster
+
+        args = {"num_cpus": 1, "object_store_memory": STORE_BYTES}
+        self.cluster = Cluster(initialize_head=True, head_node_args=args)
+        self._args = args
+        self.others: list[Any] = [self.cluster.add_node(**args) for _ in range(nodes - 1)]
+
+    @property
+    def address(self) -> str:
+        """What --ray takes."""
+        return str(self.cluster.address)
+
+    def kill(self, number: int) -> None:
+        """Kill a node that is not the head, with all that lives on it, as a power cut would."""
+        self.cluster.remove_node(self.others[number], allow_graceful=False)
+
+    def revive(self, number: int) -> None:
+        """Another node in its place."""
+        self.others[number] = self.cluster.add_node(**self._args)
+
+
+@contextmanager
+def raylets(nodes: int) -> Iterator[Raylets]:
+    """So many nodes, gone afterwards; skips where Ray is not installed."""
+    pytest.importorskip("ray", reason="Ray is not installed (extra [ray])")
+    import ray
+
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    made = Raylets(nodes)
+    try:
+        yield made
+    finally:
+        ray.shutdown()
+        made.cluster.shutdown()
