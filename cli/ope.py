@@ -10,7 +10,7 @@ import click
 from gaelp_sim.cli import library, schooling
 from gaelp_sim.cli.command import GaelpCommand, Settings
 from gaelp_sim.cli.output import print_json, print_records, say
-from gaelp_sim.cli.params import RunRef
+from gaelp_sim.cli.params import RunRef, crew_options
 from gaelp_sim.cli.run import COMPILING
 from gaelp_sim.errors import UsageError
 
@@ -62,6 +62,7 @@ RANKING = ("policy", "gain", "low", "high", "best_share")
     "--by-cell", is_flag=True,
     help="Of the grid a row a cell: coverage, bias and rmse of each estimator, in brackets the percentage of logs refused.",
 )
+@crew_options
 @click.pass_obj
 def ope(settings: Settings, /, run: str, policies: tuple[str, ...], **asked: Any) -> None:
     """Judge policies from logged rows alone, as with real logs.
@@ -120,7 +121,8 @@ def _check_together(policies: tuple[str, ...], asked: dict[str, Any]) -> None:
     if not policies and not grid:
         raise UsageError("--policy: none is given; name one to judge, such as rule, or ask for --coverage")
     mine, others = (("sets", "--set"), ("settled_days", "--settled-days")), (
-        ("cells", "--cell"), ("out", "--out"), ("by_cell", "--by-cell")
+        ("cells", "--cell"), ("out", "--out"), ("by_cell", "--by-cell"),
+        ("workers", "--workers"), ("ray", "--ray"),
     )
     wrong = next((option for name, option in (mine if grid else others) if asked[name]), "")
     if wrong and grid:

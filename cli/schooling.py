@@ -38,8 +38,10 @@ def trained(
     from gaelp_sim.learn.course import Plan
     from gaelp_sim.learn.curve import PICTURE, drawn
     from gaelp_sim.learn.train import EPOCHS, Training
+    from gaelp_sim.world.crew import Hands
 
     minutes, tracked = asked.pop("budget_minutes"), asked.pop("wandb_offline")
+    crew = crew_of(asked.pop("workers"), asked.pop("ray"))
     plan = Plan(budget_s=minutes * SECONDS_PER_MINUTE if minutes else float("inf"), **asked)
     track = _wandb(out, plan.record()) if tracked else None
     training = Training.begin(_scenario(scenario, sets), plan, out)
@@ -51,7 +53,9 @@ def trained(
         if track is not None:
             track(epoch)
 
-    training.run(keep)
+    with Hands(crew) as hands:
+        training.hands = hands
+        training.run(keep)
     try:
         told["picture"] = str(drawn(out / EPOCHS, out / PICTURE))
     except UsageError as error:  # the training stands without it
@@ -188,7 +192,8 @@ def covered_by_cell(
     _needs_torch()
     from gaelp_sim.evaluate.coverage_grid import FILE, Asked, coverage
 
-    wanted = Asked(graded["logs"], tuple(estimators), tuple(graded["cells"]))
+    crew = crew_of(graded["workers"], graded["ray"])
+    wanted = Asked(graded["logs"], tuple(estimators), tuple(graded["cells"]), crew=crew)
     found = coverage(wanted, graded["out"] or Path(FILE), on_step)
     return {"cells": [row.as_json() for row in found.cells], "choices": [row.as_json() for row in found.choices]}
 

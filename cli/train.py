@@ -10,7 +10,7 @@ import click
 from gaelp_sim.cli import library, schooling
 from gaelp_sim.cli.command import GaelpCommand, Settings
 from gaelp_sim.cli.output import print_json, say
-from gaelp_sim.cli.params import RunRef, ScenarioRef
+from gaelp_sim.cli.params import RunRef, ScenarioRef, crew_options
 from gaelp_sim.cli.progress import epochs_passing
 from gaelp_sim.cli.run import COMPILING
 
@@ -76,6 +76,7 @@ FACTOR = click.FloatRange(0.1, 100)
     "--retraces", type=click.IntRange(0, 1_000), default=0, show_default=True, metavar="N",
     help="Batches of past journeys that an epoch of PPO learns from, by V-trace.",
 )
+@crew_options
 @click.option("--wandb-offline", is_flag=True, help="Also keep a Weights & Biases run in the folder, offline.")
 @click.pass_obj
 def train(settings: Settings, /, scenario: str, out: Path, sets: tuple[str, ...], **asked: Any) -> None:

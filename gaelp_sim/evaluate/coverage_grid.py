@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from gaelp_sim.evaluate.judged import Estimator, Judge, checks_of, estimated, na
 from gaelp_sim.evaluate.targets import RULE, chances
 from gaelp_sim.events import Floats
 from gaelp_sim.planning.seeds import GRID_LOGS_SEED, GRID_TRUTH_SEED
+from gaelp_sim.world.crew import ALONE, Crew, Hands
 
 PEOPLE_AT_ONCE = 100_000
 """As many worlds are lived through side by side as have so many people"""
@@ -45,6 +47,7 @@ class Asked:
     cells: tuple[str, ...] = ()
     """Parts of the names of the cells to grade; none for all"""
     grid: Grid = field(default_factory=Grid)
+    crew: Crew = ALONE
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,21 @@ def coverage(asked: Asked, out: Path, on_step: OnStep) -> Campaign:
     }
     cells = chosen(asked.grid, asked.cells)
     kept = Kept.opened(out, asked.grid)
-    for kind in dict.fromkeys(cell.kind for cell in cells):
-        here = [cell for cell in cells if cell.kind == kind]
-        _find_truths(kept, asked.grid, here, on_step)
-        for worlds in _batches(asked, kept, here, ways):
-            on_step(f"{kind.name}, {kind.days} days: logs {worlds.start + 1} to {worlds.stop} of {asked.logs}")
-            for rows in worlds_lived(kind.scenario(max(asked.grid.people)), GRID_LOGS_SEED, worlds):
-                _judge_world(kept, rows, here, ways)
+    with Hands(asked.crew) as hands:
+        for kind in dict.fromkeys(cell.kind for cell in cells):
+            here = [cell for cell in cells if cell.kind == kind]
+            _find_truths(kept, asked.grid, (here, hands), on_step)
+            batches = [
+                Batch(max(asked.grid.people), worlds, [
+                    (cell, [tuple(kept.missing(cell, world, ways)) for world in worlds]) for cell in here
+                ]) for worlds in _batches(asked, kept, here, ways)
+            ]
+            if batches:
+                on_step(f"{kind.name}, {kind.days} days: {sum(len(batch.worlds) for batch in batches)} logs to be made")
+            for batch, answers in zip(batches, hands.each(_judged, batches), strict=True):
+                for cell, world, said in answers:
+                    kept.add_said(cell, world, said)
+                on_step(f"{kind.name}, {kind.days} days: logs to {batch.worlds.stop} of {asked.logs} are judged")
     return Campaign(
         [graded(cell, name, _answers(kept, cell, name, asked), kept.truths[_truth_name(cell)])
          for cell in cells for name in ways],
@@ -103,36 +114,57 @@ def _batches(asked: Asked, kept: Kept, cells: list[Cell], ways: dict[str, Estima
             yield range(left[0], left[-1] + 1)
 
 
-def _judge_world(kept: Kept, rows: WorldRows, cells: list[Cell], ways: dict[str, Estimator]) -> None:
+@dataclass(frozen=True)
+class Batch:
+    """Logs to be made and judged side by side."""
+
+    people: int
+    worlds: range
+    left: list[tuple[Cell, list[tuple[str, ...]]]]
+    """Of each cell, which estimators are still to be asked about each of the worlds"""
+
+
+Answer = tuple[Cell, int, dict[str, Said]]
+
+
+def _judged(batch: Batch) -> list[Answer]:
+    """Live through a batch's worlds and judge their logs; pure, so it can be done anywhere."""
+    kind, answers = batch.left[0][0].kind, []
+    for rows in worlds_lived(kind.scenario(batch.people), GRID_LOGS_SEED, batch.worlds):
+        place = rows.world - batch.worlds.start
+        answers += _judged_world(rows, [(cell, names[place]) for cell, names in batch.left if names[place]])
+    return answers
+
+
+def _judged_world(rows: WorldRows, asked: list[tuple[Cell, tuple[str, ...]]]) -> Iterator[Answer]:
     """Every cell's estimates of a world's log; cells that differ only by target share a model of rewards."""
     models: dict[tuple[int, str], Floats] = {}
-    for cell in cells:
-        left = kept.missing(cell, rows.world, ways)
-        if not left:
-            continue
+    for cell, left in asked:
         log = rows.log(cell.people, late=cell.kind.late)
         target = chances(log, RULE, cell.kind.scenario(cell.people, cell.target))
         taken, slopes = steps_of(log, target, everything=cell.seen == ALL)
         judge = Judge(taken, slopes, models.get((cell.people, cell.seen)))
         models[cell.people, cell.seen] = judge.model
-        told = estimated(judge, cell.target.name, {name: ways[name] for name in left}, checks_of(judge, log.signal))
-        kept.add_said(cell, rows.world, {one.estimator: Said.of(one) for one, _ in told})
+        told = estimated(judge, cell.target.name, named(left), checks_of(judge, log.signal))
+        yield cell, rows.world, {one.estimator: Said.of(one) for one, _ in told}
 
 
 def _truth_name(cell: Cell) -> str:
     return f"{cell.kind.name}-{cell.kind.days}d-{cell.target.name}"
 
 
-def _find_truths(kept: Kept, grid: Grid, cells: list[Cell], on_step: OnStep) -> None:
+def _find_truths(kept: Kept, grid: Grid, of: tuple[list[Cell], Hands], on_step: OnStep) -> None:
     """What users of a kind of worlds are worth under each target, in worlds that no log was made of."""
+    cells, hands = of
     wanted = {_truth_name(cell): cell for cell in cells if _truth_name(cell) not in kept.truths}
     if not wanted:
         return
     on_step(f"{cells[0].kind.name}, {cells[0].kind.days} days: what truly happens, in {grid.truth_worlds} worlds of "
             f"{max(grid.people):,} people")
-    logging = _worth(grid, cells[0].kind, None)
-    for name, cell in wanted.items():
-        kept.add_truth(name, Truth.of(_worth(grid, cell.kind, cell.target), logging))
+    targets = [None, *(cell.target for cell in wanted.values())]
+    logging, *worth = hands.each(partial(_worth, grid, cells[0].kind), targets)
+    for name, found in zip(wanted, worth, strict=True):
+        kept.add_truth(name, Truth.of(found, logging))
 
 
 def _worth(grid: Grid, kind: Kind, target: Target | None) -> list[tuple[float, int]]:

@@ -76,9 +76,7 @@ class LearnedPolicy:
         Each unit's opportunities are decided by themselves: sums of floats come out a last bit apart in other company, and
         a world's rows must not depend on the worlds that are simulated beside it.
         """
-        order = np.argsort(opportunities.unit, kind="stable")
-        ends = np.flatnonzero(np.diff(opportunities.unit[order])) + 1
-        decided = self.decide(opportunities, moment, known, np.split(order, ends))
+        decided = self.decide(opportunities, moment, known, by_unit(opportunities.unit, 1))
         return self.bids(opportunities, moment, decided)
 
     def bids(self, opportunities: Opportunities, moment: Moment, decided: Decided) -> Bids:
@@ -138,6 +136,12 @@ class LearnedPolicy:
 
     def update(self, statistics: Statistics) -> None:
         """Nothing to update."""
+
+
+def by_unit(unit: Ints, together: int) -> list[Ints]:
+    """Places of opportunities in groups of so many units side by side, each in the order of its units."""
+    order = np.argsort(unit, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(unit[order] // together)) + 1)
 
 
 def _parts(n: int, groups: list[Ints] | None) -> Iterator[Ints | slice]:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
+import torch
 
 from gaelp_sim.events import US, Column, Ints
 from gaelp_sim.learn.journeys import Kept
 from gaelp_sim.learn.network import JourneyNet
 from gaelp_sim.learn.policy import LearnedPolicy
-from gaelp_sim.learn.teaching import Teacher
+from gaelp_sim.learn.teaching import WORLDS_TOGETHER, Teacher
 from gaelp_sim.observe.memory import SLOTS
 from gaelp_sim.planning.bidders import Believer, Clairvoyant, clairvoyant, observable_planner
 from gaelp_sim.population.people import People
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import HOURS_PER_DAY, MICROS_PER_UNIT
+from gaelp_sim.world.crew import Hands, shared_out
 from gaelp_sim.world.shard import Shard, Task
 from gaelp_sim.world.stack import Place
 
@@ -61,7 +66,7 @@ class Lived:
     """What came of an epoch's worlds."""
 
     kept: Kept
-    """Decisions, in the order of deciding: `teaching.KEPT` and more"""
+    """Decisions, in the order (user, time): `teaching.KEPT` and more"""
     sales: Kept
     """`user` and `second` of each sale of ours"""
     figures: dict[str, float]
@@ -78,11 +83,53 @@ class Conduct:
     """Take the likeliest action, the floor aside"""
 
 
-def live(room: Classroom, net: JourneyNet, seed: int, conduct: Conduct) -> Lived:
-    """Live through a scenario's days in all of its worlds under the network's policy."""
+def live(room: Classroom, net: JourneyNet, seed: int, conduct: Conduct, hands: Hands | None = None) -> Lived:
+    """Live through a scenario's days in all of its worlds under the network's policy.
+
+    hands: worlds are shared out to them; what comes of it is the same.
+    """
+    hands = hands or Hands()
+    worlds = room.scenario.worlds
+    together = -(-worlds // WORLDS_TOGETHER)
+    shares = [range(part.start * WORLDS_TOGETHER, min(part.stop * WORLDS_TOGETHER, worlds))
+              for part in shared_out(range(together), hands.crew.shares(together))]
+    parts = list(hands.each(partial(_lived, room, net, seed, conduct), shares))
+    kept, sales = (_together([part[place] for part in parts]) for place in range(2))
+    # By user: the order of deciding goes across worlds, and so depends on who lived through which.
+    kept = _ordered(kept, np.argsort(kept["user"], kind="stable"))
+    sales = _ordered(sales, np.lexsort([sales["second"], sales["user"]]))
+    return Lived(kept, sales, _figures(room, kept, len(sales["user"])))
+
+
+def _together(parts: list[Kept]) -> Kept:
+    return parts[0] if len(parts) == 1 else {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _ordered(columns: Kept, order: Ints) -> Kept:
+    return {name: column[order] for name, column in columns.items()}
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The network gives the same bits in every process; and rounds are small: a second thread waits more than it works."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _lived(room: Classroom, net: JourneyNet, seed: int, conduct: Conduct, worlds: range) -> tuple[Kept, Kept]:
+    """Decisions and sales of some of the worlds; users are numbered as among all of them."""
+    with _one_thread():
+        return _lived_here(room, net, seed, conduct, worlds)
+
+
+def _lived_here(room: Classroom, net: JourneyNet, seed: int, conduct: Conduct, worlds: range) -> tuple[Kept, Kept]:
     policy = LearnedPolicy.of(room.scenario, net, floor=conduct.floor, greedy=conduct.greedy)
     seat = Teacher(policy.name, policy, room.oracle, room.believer, room.share)
-    place = Place(range(room.scenario.worlds), range(1))
+    place = Place(worlds, range(1))
     shard = Shard(Task(room.scenario, seed, "rule", place, 0, None), us=seat)
     users, seconds = [], []
     for day in range(1, room.scenario.days + 1):
@@ -95,11 +142,12 @@ def live(room: Classroom, net: JourneyNet, seed: int, conduct: Conduct) -> Lived
     kept = seat.taken()
     kept["allowed"] = policy.actions.allowed[kept["channel"]]
     kept["log_propensity"] = np.log(kept["propensity"]).astype(np.float32)
-    sales = {
-        "user": np.concatenate(users) if users else np.zeros(0, dtype=np.int64),
+    before = worlds.start * (shard.stack.people.size // len(worlds)) * SLOTS
+    kept["user"] = kept["user"] + before
+    return kept, {
+        "user": np.concatenate(users) + before if users else np.zeros(0, dtype=np.int64),
         "second": np.concatenate(seconds) if seconds else np.zeros(0, dtype=np.int64),
     }
-    return Lived(kept, sales, _figures(room, kept, len(sales["user"])))
 
 
 def _rows(people: People, world: Column, person: Column) -> Ints:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from gaelp_sim.compiled import compiled
 from gaelp_sim.events import Bids, Floats, Ints, Opportunities, Outcomes, Statistics
 from gaelp_sim.learn.believed import Beliefs, Ranks, believed_gains, ranks_of
-from gaelp_sim.learn.policy import LearnedPolicy
+from gaelp_sim.learn.policy import LearnedPolicy, by_unit
 from gaelp_sim.market.actions import BIDS, LEVELS
 from gaelp_sim.market.bidder import Known, Moment
 from gaelp_sim.observe.table import COLUMN, USD_HIGH
@@ -27,7 +27,10 @@ from gaelp_sim.planning.dynamics import Dynamics
 from gaelp_sim.planning.expecting import Codes, Offer
 from gaelp_sim.planning.prices import looked_up
 
-KEPT = ("user", "second", "unit", "channel", "signal", "action", "propensity", "days", "value")
+WORLDS_TOGETHER = 12
+"""Worlds whose decisions go through the network at once: sums of floats come out a last bit apart in other company, so
+these are always the same ones, whoever lives through them"""
+KEPT = ("user", "second", "channel", "signal", "action", "propensity", "days", "value")
 """Columns kept of every decision."""
 BUDGETS = [COLUMN["daily_remaining_usd"], COLUMN["monthly_remaining_usd"]]
 
@@ -67,10 +70,11 @@ class Teacher:
         assert known.observation is not None and known.truth is not None
         segment = known.truth.segment
         known = replace(known, observation=in_full(known.observation, self.share))
-        decided = self.policy.decide(opportunities, moment, self._of_policy(known))
+        together = by_unit(opportunities.unit, WORLDS_TOGETHER)
+        decided = self.policy.decide(opportunities, moment, self._of_policy(known), together)
         believed, believed_lift = self._believed(opportunities, moment, self._of_believer(known))
         values = {
-            "user": known.user, "second": opportunities.second, "unit": opportunities.unit,
+            "user": known.user, "second": opportunities.second,
             "channel": opportunities.channel, "signal": opportunities.signal, "action": decided.action,
             "propensity": decided.propensity, "days": decided.days,
             "value": decided.value, "observation": known.observation, "segment": segment,

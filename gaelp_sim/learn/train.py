@@ -30,6 +30,7 @@ from gaelp_sim.market.actions import Actions
 from gaelp_sim.planning.seeds import training_seed, validation_seed
 from gaelp_sim.planning.shifted import drawn_factors, shifted
 from gaelp_sim.scenario.schema import Scenario
+from gaelp_sim.world.crew import Hands
 
 VALUE_USD = 20.0
 """The critic's unit."""
@@ -59,6 +60,8 @@ class Training:
     """Of the curriculum"""
     rooms: dict[int, Classroom] = field(default_factory=dict)
     memory: ReplayMemory = field(default_factory=lambda: ReplayMemory.of(1, REMEMBERED))
+    hands: Hands = field(default_factory=Hands)
+    """Who lives through the worlds; the weights do not depend on it"""
 
     @staticmethod
     def begin(scenario: Scenario, plan: Plan, folder: Path) -> Training:
@@ -117,7 +120,8 @@ class Training:
         progress = number / max(plan.epochs - 1, 1)
         for group in self.learner.optimiser.param_groups:
             group["lr"] = plan.lesson.learning_rate * (1.0 - 0.95 * progress)
-        lived = live(self._room_of(number), self.learner.net.eval(), training_seed(plan.seed, number), Conduct(FLOOR))
+        lived = live(self._room_of(number), self.learner.net.eval(), training_seed(plan.seed, number), Conduct(FLOOR),
+                     self.hands)
         journeys = self._sampled(lived, number)
         self.learner.net.train()
         lesson = plan.lesson_of(number)
@@ -177,7 +181,7 @@ class Training:
         """How the policy does, acting as it will, in worlds that nothing is learned from; the best so far is kept."""
         net, seed = self.learner.net.eval(), validation_seed(self.plan.seed)
         room = self.room.of_worlds(self.plan.validation_worlds)
-        figures = live(room, net, seed, Conduct(ACTING_FLOOR, greedy=True)).figures
+        figures = live(room, net, seed, Conduct(ACTING_FLOOR, greedy=True), self.hands).figures
         told = {f"validation_{name}": value for name, value in figures.items()}
         if self.level < len(DIFFICULTIES) - 1:
             self.level += passed(figures)

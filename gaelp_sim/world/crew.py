@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -34,17 +34,49 @@ class Crew:
 ALONE = Crew()
 
 
+class Hands:
+    """A crew at work on pure functions; processes that were started for one call stay for the next."""
+
+    def __init__(self, crew: Crew = ALONE) -> None:
+        self.crew = crew
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Hands:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def each(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
+        """The function of every item, in the order of the items and as they are done, wherever they were worked out.
+
+        Function and items are pickled where they leave this process. On a cluster, what a lost node was at is done again.
+        Raises what the function raises, and UsageError where there is no such cluster.
+        """
+        if self.crew.ray:
+            from gaelp_sim.world.ray_actors import each_on_ray
+
+            return each_on_ray(self.crew, function, items)
+        if min(self.crew.processes, len(items)) <= 1:
+            return map(function, items)
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(self.crew.processes, mp_context=get_context("spawn"))
+        return self._pool.map(function, items)
+
+    def close(self) -> None:
+        """End the processes; a cluster stays."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+
 def each(crew: Crew, function: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
-    """A pure function of every item, in the order of the items, wherever they were worked out.
+    """What `Hands.each` gives, all at once."""
+    with Hands(crew) as hands:
+        return list(hands.each(function, items))
 
-    Function and items are pickled where they leave this process. On a cluster, what a lost node was at is done again.
-    Raises what the function raises, and UsageError where there is no such cluster.
-    """
-    if crew.ray:
-        from gaelp_sim.world.ray_actors import each_on_ray
 
-        return each_on_ray(crew, function, items)
-    if min(crew.processes, len(items)) <= 1:
-        return [function(item) for item in items]
-    with ProcessPoolExecutor(min(crew.processes, len(items)), mp_context=get_context("spawn")) as pool:
-        return list(pool.map(function, items))
+def shared_out(items: range, shares: int) -> list[range]:
+    """A range cut into so many of about the same length, in order."""
+    edges = [items.start + len(items) * share // shares for share in range(shares + 1)]
+    return [range(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]

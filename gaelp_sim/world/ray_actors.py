@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import platform
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -165,22 +165,26 @@ def versions() -> str:
     return f"gaelp-sim {__version__}, Python {platform.python_version()}, numpy {np.__version__}, numba {numba_version()}"
 
 
-def each_on_ray(crew: Crew, function: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
+def each_on_ray(crew: Crew, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
     """A function of every item as tasks of a cluster, answers in order; Ray repeats those of a lost node."""
     ray = connected(crew.ray)
+    shared = ray.put(function)  # once, as it may hold a network or a plan
+    task = ray.remote(num_cpus=1, max_retries=TRIES)(_told)
+    at_once = crew.workers or len(items)
+    asked = [task.remote(shared, item) for item in items[:at_once]]
+    for number in range(len(items)):
+        answer = ray.get(asked[number])
+        asked[number] = None
+        if number + at_once < len(items):
+            asked.append(task.remote(shared, items[number + at_once]))
+        if isinstance(answer, GaelpError):
+            raise answer
+        yield answer
 
-    def told(item: Item) -> Any:
-        try:
-            return function(item)
-        except GaelpError as error:
-            return error
 
-    task = ray.remote(num_cpus=1, max_retries=3)(told)
-    waiting, answers = list(items), []
-    at_once = crew.workers or len(waiting)
-    for first in range(0, len(waiting), at_once):
-        for answer in ray.get([task.remote(item) for item in waiting[first : first + at_once]]):
-            if isinstance(answer, GaelpError):
-                raise answer
-            answers.append(answer)
-    return answers
+def _told(function: Callable[[Item], Answer], item: Item) -> Answer | GaelpError:
+    """The answer, or the error that it ended with: raised over there, Ray would wrap it in a page of its own."""
+    try:
+        return function(item)
+    except GaelpError as error:
+        return error

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from gaelp_sim.errors import UsageError
+from gaelp_sim.learn.course import Plan
+from gaelp_sim.learn.train import Training
 from gaelp_sim.planning.played import played
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.store import Store, row_hash
-from gaelp_sim.world.crew import ALONE, Crew, each
+from gaelp_sim.world.crew import ALONE, Crew, Hands, each
 from gaelp_sim.world.request import OnProgress, RunRequest, ignore
 from gaelp_sim.world.simulate import run
 from tests.nodes.raylets import Raylets, raylets
@@ -83,6 +85,21 @@ def test_pure_work_is_dealt_out(cluster: Raylets) -> None:
     scenario = load_scenario("short", ["population.people=100", "days=3", "rivals_learn=false"])
     there, here = (played(scenario, "rule", range(2), who).profit_usd for who in (crew, ALONE))
     assert there.tolist() == here.tolist()
+
+
+def test_training_there_comes_to_the_same_weights(cluster: Raylets, tmp_path: Path) -> None:
+    """Worlds are lived through on actors, one learner learns."""
+    from gaelp_sim.learn.checkpoints import load_checkpoint
+
+    plan = Plan(epochs=2, worlds=13, people=40, validation_worlds=2, believed_share=0.5, taught_share=1.0)
+    found = []
+    for name, crew in (("here", ALONE), ("there", Crew(ray=cluster.address))):
+        with Hands(crew) as hands:
+            training = Training.begin(load_scenario("short"), plan, tmp_path / name)
+            training.hands = hands
+            training.run(lambda epoch: None)
+        found.append(load_checkpoint(tmp_path / name / "last")[0].state_dict())
+    assert all(bool((found[0][name] == found[1][name]).all()) for name in found[0])
 
 
 def _refused(number: int) -> int:

@@ -13,6 +13,7 @@ from gaelp_sim.cli.main import exit_code
 from gaelp_sim.cli.schooling import by_cell
 from gaelp_sim.errors import UsageError
 from gaelp_sim.store import Store
+from gaelp_sim.world.crew import Crew
 from gaelp_sim.world.simulate import RunRequest, run
 
 pytest.importorskip("torch")
@@ -147,7 +148,7 @@ def test_a_campaign_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest
     coverage(replace(asked, logs=2), cut, quiet)
     text = cut.read_text()
     cut.write_text(text[: text.rindex('"said"') + 20])
-    again = coverage(asked, cut, quiet)
+    again = coverage(replace(asked, crew=Crew(2)), cut, quiet)
     assert again == found and sorted(cut.read_text().splitlines()) == sorted(whole.read_text().splitlines())
 
     def never(*told: object) -> None:
