@@ -10,7 +10,7 @@ WORKERS ?= 2
 OFFLINE := .venv-offline
 ORACLES := .venv-oracles
 
-.PHONY: run install test docs offline oracles lint bench crash hashes campaigns look chromium postgres clean
+.PHONY: run install test docs offline oracles lint bench crash hashes nodes campaigns look chromium postgres clean
 
 run: $(VENV)/core.stamp
 	$(BIN)/gaelp run scenarios/parental_controls.yaml
@@ -52,6 +52,10 @@ crash: $(VENV)/test.stamp postgres
 
 hashes: $(VENV)/test.stamp postgres
 	$(BIN)/python -m pytest -m campaign tests/campaigns/test_hashes.py
+
+# Fewer: make nodes GAELP_NODE_KILLS=2 GAELP_DRIVER_KILLS=2
+nodes: $(VENV)/test.stamp postgres
+	$(BIN)/python -m pytest -m campaign tests/nodes
 
 campaigns: $(VENV)/test.stamp postgres
 	$(BIN)/python -m pytest -m campaign

@@ -129,7 +129,7 @@ Answer = tuple[Cell, int, dict[str, Said]]
 
 def _judged(batch: Batch) -> list[Answer]:
     """Live through a batch's worlds and judge their logs; pure, so it can be done anywhere."""
-    kind, answers = batch.left[0][0].kind, []
+    kind, answers = batch.left[0][0].kind, list[Answer]()
     for rows in worlds_lived(kind.scenario(batch.people), GRID_LOGS_SEED, batch.worlds):
         place = rows.world - batch.worlds.start
         answers += _judged_world(rows, [(cell, names[place]) for cell, names in batch.left if names[place]])

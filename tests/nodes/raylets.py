@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -35,6 +36,15 @@ class Raylets:
     def revive(self, number: int) -> None:
         """Another node in its place."""
         self.others[number] = self.cluster.add_node(**self._args)
+
+    def wait_for(self, nodes: int, patience_s: float = 60.0) -> None:
+        """Wait until Ray knows of so many living nodes, and of no dead one's cores."""
+        import ray
+
+        deadline = time.monotonic() + patience_s
+        while ray.cluster_resources().get("CPU", 0) != nodes or ray.available_resources().get("CPU", 0) != nodes:
+            assert time.monotonic() < deadline, ray.cluster_resources()
+            time.sleep(0.2)
 
 
 @contextmanager
