@@ -13,7 +13,7 @@ from typing import Any
 from gaelp_sim.errors import RunNotFoundError, StoreBusyError, UsageError
 from gaelp_sim.store.encode import partition_name
 from gaelp_sim.store.engines import Link
-from gaelp_sim.store.layout import LAYOUTS
+from gaelp_sim.store.layout import LAYOUTS, MAILBOX
 from gaelp_sim.store.records import CHECKPOINT_COLUMNS, FINISHED, RUN_COLUMNS, RUNNING, Checkpoint, RunRecord
 
 LAST = "@last"
@@ -186,6 +186,7 @@ def delete(link: Link, run: RunRecord, url: str) -> None:
             link.execute(f"DROP TABLE IF EXISTS {partition_name(layout, run.run_key)}")
         else:
             link.execute(f"DELETE FROM {layout.name} WHERE run_key = ?", (run.run_key,))
+    link.execute(f"DELETE FROM {MAILBOX} WHERE run_id = ?", (run.run_id,))
     link.execute("DELETE FROM run WHERE run_key = ?", (run.run_key,))
 
 

@@ -25,7 +25,7 @@ from gaelp_sim.world.control import Controller, Orders, Report
 from gaelp_sim.world.followed import Followed, Noting, together
 from gaelp_sim.world.log import Log
 from gaelp_sim.world.opponents import opponents_from_text
-from gaelp_sim.world.shard import Shard, Tables, Task, restore_controller
+from gaelp_sim.world.shard import Shard, Tables, Task, heard_of, restore_controller
 from gaelp_sim.world.stack import Place
 from gaelp_sim.world.state import State, merged
 
@@ -222,6 +222,7 @@ class _Central:
         placed = (np.array([units[at][0] for at in order]), people)
         self.controller = Controller.of(model, worlds, placed, opponents_from_text(task.opponents))
         self.controller.followed = task.followed
+        self.controller.heard = heard_of(model, task, worlds)
         if task.state is not None:
             restore_controller(self.controller, task.state)
         self.sizes = [len(place.units()) for place in places]

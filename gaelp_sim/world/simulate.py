@@ -18,15 +18,19 @@ import numpy as np
 
 from gaelp_sim import __version__
 from gaelp_sim.errors import BidderError, InterruptedRunError, StoreBusyError, UsageError, UserModelError
+from gaelp_sim.market.outside_policy import OUTSIDE
 from gaelp_sim.scenario.resolved import resolved_text, scenario_hash
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import Batch, RunRecord, Store
 from gaelp_sim.store.lake import checked_place
+from gaelp_sim.store.outside import Mailbox
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_HOUR, epoch_seconds, from_micros
+from gaelp_sim.world.asking import Asking, asks, check_askable
 from gaelp_sim.world.cell_starts import first_people
 from gaelp_sim.world.estimate import estimated
 from gaelp_sim.world.executors import Executor, LostWorkerError, executor_of, noted
 from gaelp_sim.world.followed import Followed
+from gaelp_sim.world.heard import Sheets, sheets_of
 from gaelp_sim.world.inherit import follows, inherited, is_replay, parent_of
 from gaelp_sim.world.log import Table, joined_columns
 from gaelp_sim.world.machine import cpu_features, numba_version, torch_version
@@ -34,8 +38,8 @@ from gaelp_sim.world.model import model_of
 from gaelp_sim.world.opponents import opponents_named
 from gaelp_sim.world.outside_users import user_model_named
 from gaelp_sim.world.outsiders import additive, makers
-from gaelp_sim.world.policies import DEFAULT_POLICY, PLANNERS, is_learned, pinned, policy_named
-from gaelp_sim.world.request import Estimate, OnProgress, Progress, RunRequest, RunSummary, ignore
+from gaelp_sim.world.policies import PLANNERS, default_policy, is_learned, pinned, policy_named
+from gaelp_sim.world.request import Estimate, OnProgress, Progress, RunRequest, RunSummary, Waiting, ignore
 from gaelp_sim.world.rows import auction_hour_rows, world_parameter_rows
 from gaelp_sim.world.shard import Tables, Task
 from gaelp_sim.world.snapshot import pack, unpack
@@ -65,6 +69,8 @@ class Writing:
     began_s: float
     without_ads: Callable[[], int] | None = None
     """Counts the sales of the same worlds without our ads, where they are asked for"""
+    asking: Asking | None = None
+    """The agent from outside that is asked each hour, where one is"""
 
     @cached_property
     def cell_starts(self) -> np.ndarray | None:
@@ -86,7 +92,7 @@ def run(request: RunRequest, on_progress: OnProgress = ignore) -> RunSummary:
     """
     began_s = time.perf_counter()
     scenario = _scenario_of(request)
-    policy = pinned(request.policy or DEFAULT_POLICY)
+    policy = pinned(request.policy or default_policy(scenario))
     policy_named(policy, scenario)
     if policy in PLANNERS and request.continue_ref:
         raise UsageError(f"--policy {policy}: its plan begins with a run's first hour, so it can't --continue one; "
@@ -96,6 +102,7 @@ def run(request: RunRequest, on_progress: OnProgress = ignore) -> RunSummary:
         parent = store.find_run(request.continue_ref) if request.continue_ref else None
         state = _inherited(store, parent, scenario) if parent else None
         record = _record(request, scenario, policy, parent)
+        check_askable(record, request.workers)
         task = _task(record, scenario, record.start_hour, state)
         return written(store, Beginning(record, task, began_s), request.workers, on_progress)
 
@@ -121,6 +128,7 @@ def written(store: Store, begins: Beginning, workers: int, on_progress: OnProgre
             store, begun, scenario, executor, Tally(), on_progress, begins.began_s,
             _without_ads(store, begun, scenario, workers),
         )
+        writing.asking = _asking(writing)
         with _resumable(store, begun):
             return _write(writing, begun.start_hour)
     finally:
@@ -138,20 +146,26 @@ def resume(db_url: str, run_ref: str, workers: int = 1, on_progress: OnProgress 
         scenario = stored_scenario(found)
         if found.status == "FINISHED":
             return stored_summary(found)
+        check_askable(found, workers)
         record, last = store.claim_run(found.run_id)
         done = last.hour if last else record.start_hour
         # What a bidder keeps to itself is in no stored state: such a run is lived through again from its start.
         state, from_hour = state_before(store, record, record.start_hour if _learns_alone(record, scenario) else done)
-        task = replace(_task(record, scenario, from_hour, state), followed=_followed(store, record))
+        task = replace(
+            _task(record, scenario, from_hour, state), followed=_followed(store, record), sheets=_sheets(store, record)
+        )
         executor = executor_of(task, workers)
         try:
             with _resumable(store, record):
                 executor.advance(done)
+                if done % HOURS_PER_DAY:
+                    executor.ask("books", done // HOURS_PER_DAY)  # stored already: only what follows is still to be written
                 executor.ask("recall", *_stored_touches(store, record, from_hour, done))
                 writing = Writing(
                     store, record, scenario, executor, _stored_tally(store, record), on_progress, began_s,
                     _without_ads(store, record, scenario, workers),
                 )
+                writing.asking = _asking(writing)
                 return _write(writing, done)
         finally:
             executor.close()
@@ -309,50 +323,93 @@ def _add_our_touches(tables: Tables, store: Store, record: RunRecord) -> None:
     sales["our_touches"] = (first <= sales["decided_s"]).astype(np.int64)
 
 
+def _asking(writing: Writing) -> Asking | None:
+    """The conversation with an agent from outside, where the run has one."""
+    agent = writing.scenario.agent
+    if agent is None or not asks(writing.run):
+        return None
+
+    def tell(waiting: Waiting) -> None:
+        writing.on_progress(replace(_progress(writing, waiting.hour), waiting=waiting))
+
+    return Asking(Mailbox(writing.store.database, writing.run), agent, writing.executor, tell)
+
+
+def _sheets(store: Store, record: RunRecord) -> Sheets | None:
+    """The sheets that an agent has written for a run's worlds so far, or for the run that it replays."""
+    if record.policy != OUTSIDE:
+        return None
+    return sheets_of(store, parent_of(store, record) if is_replay(record) else record)
+
+
 def _write(writing: Writing, hour: int) -> RunSummary:
-    """Commit day after day from `hour` to the end."""
-    record = writing.run
+    """Commit day after day from `hour` to the end; hour after hour where an agent from outside looks on."""
+    record, asking = writing.run, writing.asking
+    step = HOURS_PER_DAY if asking is None else 1
     with _stop_asked() as stop:
-        for end in range(hour + HOURS_PER_DAY, record.end_hour + 1, HOURS_PER_DAY):
-            _commit_day(writing, end)
+        for end in range(hour + step, record.end_hour + 1, step):
+            if asking is not None and not asking.hear(end - 1, stop.is_set):
+                raise _interrupted(writing, end - 1)
+            _commit(writing, end)
             if stop.is_set() and end < record.end_hour:
-                writing.store.finish_run(record, "INTERRUPTED", {})
-                raise InterruptedRunError(
-                    f"interrupted after day {(end - record.start_hour) // HOURS_PER_DAY} of {record.days}; nothing is "
-                    f"lost: gaelp resume {record.run_id}"
-                )
+                raise _interrupted(writing, end)
+    if asking is not None:
+        asking.close(record.end_hour)
     summary = _summary(writing)
     writing.store.finish_run(record, "FINISHED", summary.as_json())
     return summary
 
 
-def _commit_day(writing: Writing, end: int) -> None:
+def _interrupted(writing: Writing, hour: int) -> InterruptedRunError:
+    """Close the run at a commit point; returns what to tell the user."""
+    record = writing.run
+    writing.store.finish_run(record, "INTERRUPTED", {})
+    day, of_day = divmod(hour - record.start_hour, HOURS_PER_DAY)
+    after = f"day {day} of {record.days}" if of_day == 0 else f"hour {of_day} of day {day + 1} of {record.days}"
+    return InterruptedRunError(f"interrupted after {after}; nothing is lost: gaelp resume {record.run_id}")
+
+
+def _commit(writing: Writing, end: int) -> None:
+    """Write what happened up to `end`: a day, or an hour of one."""
     record, executor = writing.run, writing.executor
-    final = end == record.end_hour
+    final, (days_done, of_day) = end == record.end_hour, divmod(end - record.start_hour, HOURS_PER_DAY)
     tables = _joined(executor.advance(end))
     _fold(tables, writing)
-    if end == record.start_hour + HOURS_PER_DAY:
+    if of_day:
+        tables.update(_joined(executor.ask("books", end // HOURS_PER_DAY)))
+    if end == record.start_hour + (HOURS_PER_DAY if writing.asking is None else 1):
         tables.update(_joined(executor.ask("births")))
         if writing.scenario.intervals:
             tables["world_parameter"] = world_parameter_rows(writing.scenario, record.seed)
     if final:
         executor.ask("carry_over")
-    days_done = (end - record.start_hour) // HOURS_PER_DAY
-    keeps = final or days_done % STATE_EVERY_DAYS == 0
+    keeps = final or (of_day == 0 and days_done % STATE_EVERY_DAYS == 0)
     state = pack(executor.state()) if keeps else b""
     if final:
         tables.update(_joined(executor.ask("finish", end * SECONDS_PER_HOUR)))
-    if not final:
+    elif writing.asking is None:
         executor.begin(end + HOURS_PER_DAY)
     writing.tally.add(tables, record.start_s + record.end_hour * SECONDS_PER_HOUR)
     if "conversion" in tables:
         del tables["conversion"]["our_touches"]
-    tally = writing.tally
-    writing.store.commit(record, Batch(tables, end, state, final, writing.cell_starts))
-    writing.on_progress(Progress(
-        end - record.start_hour, record.end_hour - record.start_hour, record.people * record.worlds,
+    _store(writing, Batch(tables, end, state, final, writing.cell_starts))
+    writing.on_progress(_progress(writing, end))
+
+
+def _store(writing: Writing, batch: Batch) -> None:
+    """Commit; an agent that holds the database's lock for a while is waited for."""
+    if writing.asking is None:
+        writing.store.commit(writing.run, batch)
+    else:
+        writing.asking.patiently(lambda: writing.store.commit(writing.run, batch))
+
+
+def _progress(writing: Writing, hour: int) -> Progress:
+    record, tally = writing.run, writing.tally
+    return Progress(
+        hour - record.start_hour, record.end_hour - record.start_hour, record.people * record.worlds,
         tally.opportunities, tally.spend_micros, tally.conversions, tally.cac_usd(), record.run_id,
-    ))
+    )
 
 
 def _fold(tables: Tables, writing: Writing) -> None:

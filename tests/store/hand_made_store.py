@@ -105,6 +105,12 @@ def _rows(factor: int) -> dict[str, list[Row]]:
         "auction_hour": _auction_hours(factor),
         "conversion": _sales(),
         "bid_sheet": [{"hour": 10, "channel": SEARCH, "level": 2, "bid_micros": 3_000_000, "budget_micros": -1}],
+        "outside_ask": [{"hour": DAYS * 24, "channel": SEARCH, "default_micros": 2_000_000 * factor, "budget_micros": -1}],
+        "outside_answer": [
+            {"hour": 10, "number": number, "to_run": "another", "to_hour": hour, "channel": "search", "signal": "generic",
+             "bid_micros": 3_000_000, "verdict": verdict}
+            for number, (hour, verdict) in enumerate(((10, 0), (9, 1)))
+        ],
         "ledger": [
             {key: touch[key] for key in ("occurred_s", "person_id", "touch_slot", "campaign", "channel")}
             | {"amount_micros": touch["price_micros"]}
