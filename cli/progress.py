@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from gaelp_sim.cli.command import Settings
+from gaelp_sim.cli.waiting import telling
 from gaelp_sim.units import HOURS_PER_DAY, from_micros
 
 if TYPE_CHECKING:
@@ -43,7 +44,14 @@ def watching(settings: Settings, *, watch: bool) -> Iterator[OnProgress]:
     """A function to call with ProgressFigures; what it shows is gone or complete when the block ends."""
     if settings.quiet:
         yield lambda figures: None
-    elif sys.stderr.isatty():
+        return
+    with _shown(settings, watch=watch) as on_progress:
+        yield telling(on_progress)
+
+
+@contextmanager
+def _shown(settings: Settings, *, watch: bool) -> Iterator[OnProgress]:
+    if sys.stderr.isatty():
         with (_picture if watch else _bar)(settings) as on_progress:
             yield on_progress
     elif watch:

@@ -8,7 +8,7 @@ import numpy as np
 
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import Bids, Ints, Opportunities, Outcomes, Statistics
-from gaelp_sim.market.bidder import BID_MICROS_MAX, Bidder, Moment
+from gaelp_sim.market.bidder import BID_MICROS_MAX, Moment
 from gaelp_sim.market.rule_policy import LEVEL_MULTIPLES, RulePolicy
 from gaelp_sim.scenario.schema import Scenario
 
@@ -47,7 +47,7 @@ class OutsidePolicy:
         """
         if not moment.sheet_micros.shape[1]:
             raise UsageError(
-                f"--policy {OUTSIDE}: an agent bids in `gaelp run` and `resume` alone, and its sheets come back in a replay; "
+                f"--policy {OUTSIDE}: an agent bids in `gaelp run` and `resume` alone, its sheets come back in replays; "
                 "nobody is asked here; next: another policy"
             )
         bids = self.rule.bid(opportunities, moment)

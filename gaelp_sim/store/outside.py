@@ -1,11 +1,12 @@
 """The mailbox between a run and an agent from outside: what is asked, what came, and what became of each row.
 
-An agent reads views and inserts into `outside_bid`. Each row leaves it in the transaction that judges it, and stands from then
-on, with its verdict, in `outside_answer`: whoever is killed in between, no row is lost and none is judged twice.
+An agent reads views and inserts into `outside_bid`. Each row leaves it in the transaction that judges it, and stands from
+then on, with its verdict, in `outside_answer`: whoever is killed in between, no row is lost and none is judged twice.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +66,7 @@ class Mailbox:
     def __init__(self, database: Database, run: RunRecord) -> None:
         self.database, self.run = database, run
 
-    def ask(self, hour: int, sheet: dict[str, NumberColumn | ObjectColumn]) -> None:
+    def ask(self, hour: int, sheet: Mapping[str, NumberColumn | ObjectColumn]) -> None:
         """Put up the sheet of an hour (columns of `outside_ask`, but for the hour) in place of an older one."""
         rows = Rows.of(LAYOUTS["outside_ask"], {**sheet, "hour": np.full(len(sheet["world_id"]), hour, dtype=np.int64)})
         with self.database.writing() as link:

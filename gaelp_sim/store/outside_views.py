@@ -1,4 +1,4 @@
-"""What an agent from outside reads of its own affairs: which run waits for it, the sheet to fill in, what became of its rows."""
+"""What an agent from outside reads of its own affairs: which run waits for it, its sheet, what became of its rows."""
 
 from __future__ import annotations
 

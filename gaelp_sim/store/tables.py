@@ -56,7 +56,7 @@ def _add_mailbox(metadata: sa.MetaData, dialect: str) -> None:
     """The one table that others write: it names runs as strangers know them, and its rows leave it once they are read."""
     # Not AUTOINCREMENT on SQLite: whoever gave the highest key by hand would close the table to everybody for good. On
     # Postgres nobody can give one, and who inserts needs no right to a sequence.
-    number: list[sa.SchemaItem] = [sa.Identity(always=True)] if dialect == "postgresql" else []
+    number: list[sa.Identity] = [sa.Identity(always=True)] if dialect == "postgresql" else []
     sa.Table(
         MAILBOX, metadata, sa.Column("bid_key", _BIG, *number, primary_key=True),
         *(sa.Column(column.name, _TYPES[column.kind], nullable=False) for column in MAILBOX_VALUES),

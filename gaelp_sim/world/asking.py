@@ -1,7 +1,7 @@
 """A live agent from outside: each hour its sheet is put up in the store, its answers are waited for, and both are kept.
 
-The wait is by the wall clock and never enters results: what is late is as if it had never come. A replay takes the sheets from
-the stored run, and asks nobody.
+The wait is by the wall clock and never enters results: what is late is as if it had never come. A replay takes the
+sheets from the stored run, and asks nobody.
 """
 
 from __future__ import annotations

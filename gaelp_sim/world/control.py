@@ -163,7 +163,8 @@ class Controller:
         book, worth = self.board.book(self.unit_world, self._rivals(hour))
         return Orders(
             lease.copy(), refilled.copy(), again.copy(), multiplier[self.unit_world], participate[self.unit_world],
-            self._picks(hour)[self.unit_world], sheet[self.unit_world], book, worth, self.pupils.minds(self.unit_world), standing,
+            self._picks(hour)[self.unit_world], sheet[self.unit_world], book, worth,
+            self.pupils.minds(self.unit_world), standing,
         )
 
     def _rivals(self, hour: int) -> Floats:

@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 
 from gaelp_sim.events import NONE, Ints
-from gaelp_sim.store import RunRecord, Store
 
 Missing = Literal["rule", "last", "nothing"]
 
@@ -29,17 +28,6 @@ class Sheets:
         if not 0 <= place < self.bid_micros.shape[1]:
             return None
         return self.bid_micros[np.searchsorted(self.worlds, worlds), place]
-
-
-def sheets_of(store: Store, run: RunRecord) -> Sheets | None:
-    """The sheets that a run has stored so far; None before its first commit."""
-    rows = store.read(run, "bid_sheet", columns=("world_id", "hour", "signal", "bid_micros"))
-    world, hour, signal, bid = (np.asarray(rows[name]) for name in ("world_id", "hour", "signal", "bid_micros"))
-    if not len(bid):
-        return None
-    worlds = np.unique(world)
-    kept = bid[np.lexsort((signal, hour, world))]
-    return Sheets(int(hour.min()), worlds, kept.reshape(len(worlds), int(hour.max() - hour.min()) + 1, -1))
 
 
 @dataclass
@@ -65,7 +53,8 @@ class Heard:
             answers = self._answers[1]
             sheet = np.where(answers == NONE, self.default(hour, ruled), answers)
         if sheet is None:
-            return np.zeros((len(self.worlds), 0), dtype=np.int64)
+            # After the end of a stored run there is nothing to bid by; where nobody was ever asked, the policy says so.
+            return np.zeros((len(self.worlds), 0 if self.kept is None else ruled.shape[1]), dtype=np.int64)
         self._last = sheet
         return sheet
 

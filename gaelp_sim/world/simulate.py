@@ -18,7 +18,6 @@ import numpy as np
 
 from gaelp_sim import __version__
 from gaelp_sim.errors import BidderError, InterruptedRunError, StoreBusyError, UsageError, UserModelError
-from gaelp_sim.market.outside_policy import OUTSIDE
 from gaelp_sim.scenario.resolved import resolved_text, scenario_hash
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import Batch, RunRecord, Store
@@ -30,7 +29,6 @@ from gaelp_sim.world.cell_starts import first_people
 from gaelp_sim.world.estimate import estimated
 from gaelp_sim.world.executors import Executor, LostWorkerError, executor_of, noted
 from gaelp_sim.world.followed import Followed
-from gaelp_sim.world.heard import Sheets, sheets_of
 from gaelp_sim.world.inherit import follows, inherited, is_replay, parent_of
 from gaelp_sim.world.log import Table, joined_columns
 from gaelp_sim.world.machine import cpu_features, numba_version, torch_version
@@ -46,6 +44,7 @@ from gaelp_sim.world.snapshot import pack, unpack
 from gaelp_sim.world.stack import Place
 from gaelp_sim.world.state import State
 from gaelp_sim.world.stored_scenario import stored_scenario
+from gaelp_sim.world.stored_sheets import sheets_of
 from gaelp_sim.world.tally import Tally
 from gaelp_sim.world.twin import sales_without_ads
 
@@ -152,7 +151,7 @@ def resume(db_url: str, run_ref: str, workers: int = 1, on_progress: OnProgress 
         # What a bidder keeps to itself is in no stored state: such a run is lived through again from its start.
         state, from_hour = state_before(store, record, record.start_hour if _learns_alone(record, scenario) else done)
         task = replace(
-            _task(record, scenario, from_hour, state), followed=_followed(store, record), sheets=_sheets(store, record)
+            _task(record, scenario, from_hour, state), followed=_followed(store, record), sheets=sheets_of(store, record)
         )
         executor = executor_of(task, workers)
         try:
@@ -190,7 +189,7 @@ def _task(record: RunRecord, scenario: Scenario, start_hour: int, state: State |
     )
 
 
-def task_of(record: RunRecord, scenario: Scenario) -> Task:
+def task_of(store: Store, record: RunRecord) -> Task:
     """A stored run's worlds as they were born, all in one place.
 
     Raises UsageError for a replay whose rivals did not react: what they were lies in the run that it replays.
@@ -198,7 +197,9 @@ def task_of(record: RunRecord, scenario: Scenario) -> Task:
     if follows(record):
         raise UsageError(f"run {record.run_id} is a replay with rivals as they had been; ask the run that it replays, or "
                          "replay that without --without-rival-reaction")
-    return replace(_task(record, scenario, 0, None), place=Place(range(scenario.worlds), range(scenario.cells)))
+    scenario = stored_scenario(record)
+    whole = Place(range(scenario.worlds), range(scenario.cells))
+    return replace(_task(record, scenario, 0, None), place=whole, sheets=sheets_of(store, record))
 
 
 def _without_ads(store: Store, record: RunRecord, scenario: Scenario, workers: int) -> Callable[[], int] | None:
@@ -278,7 +279,7 @@ def begun_task(store: Store, record: RunRecord, scenario: Scenario, origin: RunR
 def rivals_of(store: Store, origin: RunRecord) -> Followed:
     """What rivals were in every hour of a finished run; it is simulated for that, and nothing is written."""
     task = begun_task(store, origin, stored_scenario(origin).model_copy(update={"log": "wins"}), origin)
-    return noted(replace(task, followed=_followed(store, origin)), origin.end_hour)
+    return noted(replace(task, followed=_followed(store, origin), sheets=sheets_of(store, origin)), origin.end_hour)
 
 
 def _followed(store: Store, record: RunRecord) -> Followed | None:
@@ -333,13 +334,6 @@ def _asking(writing: Writing) -> Asking | None:
         writing.on_progress(replace(_progress(writing, waiting.hour), waiting=waiting))
 
     return Asking(Mailbox(writing.store.database, writing.run), agent, writing.executor, tell)
-
-
-def _sheets(store: Store, record: RunRecord) -> Sheets | None:
-    """The sheets that an agent has written for a run's worlds so far, or for the run that it replays."""
-    if record.policy != OUTSIDE:
-        return None
-    return sheets_of(store, parent_of(store, record) if is_replay(record) else record)
 
 
 def _write(writing: Writing, hour: int) -> RunSummary:
