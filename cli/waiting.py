@@ -28,7 +28,7 @@ def telling(on_progress: Callable[[Any], None]) -> Callable[[Any], None]:
     lines = _Lines()
 
     def tell(figures: Any) -> None:
-        if figures.waiting is None:
+        if getattr(figures, "waiting", None) is None:
             on_progress(figures)
         else:
             lines.show(figures.waiting)

@@ -20,8 +20,8 @@ def grant_agent(database: Database, role: str) -> list[str]:
     be bounded (a superuser, a member of other roles, the owner of tables); StoreWriteError where we may not grant.
     """
     if database.dialect != "postgresql":
-        raise UsageError(f"{database.url}: SQLite has no roles: whoever may write the file may read all of it; next: tell the "
-                         "agent the observed_* views, or keep the store on Postgres")
+        raise UsageError(f"{database.url}: SQLite has no roles: whoever may write the file may read all of it; next: tell "
+                         "the agent the observed_* views, or keep the store on Postgres")
     if not _NAME.fullmatch(role):
         raise UsageError(f"role {role!r}: a name of small letters, digits and _ is needed, at most 63 of them")
     views = [stored_name(view.name) for view in OBSERVED_VIEWS]

@@ -60,6 +60,8 @@ def _add_mailbox(metadata: sa.MetaData, dialect: str) -> None:
     sa.Table(
         MAILBOX, metadata, sa.Column("bid_key", _BIG, *number, primary_key=True),
         *(sa.Column(column.name, _TYPES[column.kind], nullable=False) for column in MAILBOX_VALUES),
+        # Not for uniqueness, which the key sees to, but as the index by which `observed_sheet` looks for what lies there.
+        sa.UniqueConstraint("run_id", "world_id", "hour", "bid_key", name=f"uq_{MAILBOX}_bid_key"),
         sqlite_strict=True,
     )
 

@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.Column("bid_key", _BIG, *number, nullable=False),
         *(sa.Column(name, kind, nullable=False) for name, kind in given.items()),
         sa.PrimaryKeyConstraint("bid_key", name="pk_outside_bid"),
+        sa.UniqueConstraint("run_id", "world_id", "hour", "bid_key", name="uq_outside_bid_bid_key"),
         sqlite_strict=True,
     )
 

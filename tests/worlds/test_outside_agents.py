@@ -174,8 +174,7 @@ def test_half_a_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class _Half:
-    """An agent whose rows lie there before their hour is asked, so that no clock decides: a whole sheet, then one bid in two
-    hours."""
+    """An agent whose rows lie there before their hour is asked, so that no clock decides: a sheet, then some bids."""
 
     def __init__(self, url: str, *, stop_after: int = 0) -> None:
         self.url, self.stop_after = url, stop_after
@@ -278,8 +277,9 @@ def test_what_an_agents_ads_caused_can_be_asked(tmp_path: Path) -> None:
     url = _store(tmp_path)
     with answering(url):
         stored = run(RunRequest(_scenario(), url)).run_id
+    asked = Request(estimands=("M", "W"), run_out_days=1)
     with Store.open(url) as store:
-        found = incrementality(store, store.find_run(stored), Request(estimands=("M", "W"), run_out_days=1), lambda share: None)
+        found = incrementality(store, store.find_run(stored), asked, lambda share: None)
     assert found.effects
 
 
