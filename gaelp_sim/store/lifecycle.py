@@ -160,6 +160,7 @@ def finish(link: Link, run: RunRecord, status: str, summary: dict[str, Any]) -> 
         "WHERE run_key = ?",
         (done.status, done.summary, done.finished_at, run.run_key),
     )
+    link.execute("DELETE FROM outside_ask WHERE run_key = ?", (run.run_key,))  # nobody waits for its bids any more
     if link.dialect == "postgresql":
         _analyse(link, run.run_key)
     return done

@@ -90,11 +90,6 @@ class Mailbox:
                 self._withdraw(link)
         return Given(bids, len(cells), refused)
 
-    def withdraw(self) -> None:
-        """Ask nothing any more."""
-        with self.database.writing() as link:
-            self._withdraw(link)
-
     def _withdraw(self, link: Link) -> None:
         link.execute("DELETE FROM outside_ask WHERE run_key = ?", (self.run.run_key,))
 

@@ -62,7 +62,6 @@ class Asking:
         self.patiently(lambda: self.mailbox.ask(hour, sheet))
         given = self._waited(hour, ends_s, stopped)
         if given is None:
-            self.mailbox.withdraw()
             return False
         worlds, signals = np.unique(sheet["world_id"]), int(sheet["signal"].max()) + 1
         bids = np.full((len(worlds), signals), NONE, dtype=np.int64)
