@@ -341,3 +341,24 @@ def test_ctrl_c_while_it_waits_ends_it_so_that_it_can_go_on(tmp_path: Path) -> N
     assert _rows(url, "SELECT COUNT(*) FROM observed_sheet") == [(0,)], "it asks nothing any more"
     with answering(url):
         assert resume(url, "@last").days == 1
+
+
+def test_a_killed_run_goes_on_to_the_same_rows(tmp_path: Path) -> None:
+    """The process is gone in the middle of an hour; what it had accepted for the hour still counts."""
+    url = _store(tmp_path)
+    scenario = _scenario("agent.missing=nothing", wait_s=30.0)
+    with answering(url):
+        expected = _hash(url, run(RunRequest(scenario, url)).run_id)
+    words = [word for key in (*SMALL, "agent.missing=nothing") for word in ("--set", key)]
+    with answering(url, lambda asked: plain(asked)[:4]):
+        killed = _gaelp("run", "outside", *words, folder=tmp_path)
+        deadline = time.monotonic() + 120
+        while _rows(url, "SELECT COUNT(*) FROM observed_runs WHERE hours_done >= 9") < [(2,)]:
+            assert time.monotonic() < deadline and killed.poll() is None
+            time.sleep(0.01)
+        killed.kill()
+        killed.communicate()
+        assert _rows(url, "SELECT COUNT(*) FROM observed_runs WHERE status = 'RUNNING'") == [(1,)]
+        resumed = resume(url, "@last").run_id
+    assert _hash(url, resumed) == expected
+    assert set(_rows(url, "SELECT verdict FROM observed_answers")) == {("ACCEPTED",)}
