@@ -51,8 +51,8 @@ def open_session(link: Link, run_keys: Sequence[int], tables: Iterable[str]) -> 
     schema = f"store_{os.urandom(16).hex()}"
     session.execute(f"CREATE SCHEMA {schema}")
     _load_runs(session, schema, link, run_keys)
-    if MAILBOX in tables:  # agents from outside meet no run in a lake
-        _make_table(session, f"{schema}.{MAILBOX}", TableLayout(MAILBOX, (), MAILBOX_VALUES), [])
+    # empty: agents from outside meet no run in a lake
+    _make_table(session, f"{schema}.{MAILBOX}", TableLayout(MAILBOX, (), MAILBOX_VALUES), [])
     for table in sorted(set(tables) - {"run", MAILBOX}):
         sources = [source for run_key in run_keys for source in _sources(session, schema, link, run_key, LAYOUTS[table])]
         _make_table(session, f"{schema}.{table}", LAYOUTS[table], sources)
