@@ -14,7 +14,9 @@ WAITING = Waiting("sqlite:///gaelp.db", "7f3a", hour=0, answered=4, asked=6, ref
 FIGURES = Progress(0, 48, 100, 0, 0, 0, None, "7f3a", WAITING)
 
 
-def test_how_to_reach_it_once_then_how_it_stands(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_to_reach_it_once_then_how_it_stands(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first wait says how; an hour that waits for more than five seconds says what is there."""
     now_s = 100.0
     monkeypatch.setattr("gaelp_sim.cli.waiting.time.monotonic", lambda: now_s)
