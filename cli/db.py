@@ -46,6 +46,24 @@ def current(settings: Settings, /) -> None:
     print_fields({"store": library.schema_version(settings.db_url), "program": library.schema_head()}, settings)
 
 
+@db.command()
+@click.argument("role")
+@click.pass_obj
+def agent(settings: Settings, /, role: str) -> None:
+    """Let a Postgres role bid from outside, and nothing else.
+
+    ROLE may then read the views that begin with observed_, and insert into outside_bid; it is made where there is none.
+    After an upgrade of the store it needs these rights again. See docs/outside.md.
+
+    \b
+    Example:
+      gaelp db agent bidding_agent --db postgresql+psycopg://localhost/gaelp
+    """
+    views = library.agent_granted(settings.db_url, role)
+    print_fields({"role": role, "reads": ", ".join(views), "inserts": "outside_bid"}, settings)
+    say(settings, f"next: give it a password (ALTER ROLE {role} PASSWORD ...), or a line in pg_hba.conf")
+
+
 @db.command("verify")
 @click.option("--hash", "hash_ref", type=RunRef(), metavar="RUN", help="Print only the run's row hash, 64 hex digits.")
 @click.option("--run", "run_ref", type=RunRef(), metavar="RUN", help="Check only this run.  [default: all runs]")

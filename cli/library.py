@@ -170,6 +170,15 @@ def upgraded(db_url: str) -> tuple[str | None, str | None]:
     return migrate.upgrade(db_url)
 
 
+def agent_granted(db_url: str, role: str) -> list[str]:
+    """Let a Postgres role act as an agent from outside; the views that it may read."""
+    from gaelp_sim.store import Store
+    from gaelp_sim.store.roles import grant_agent
+
+    with Store.open(db_url) as store:
+        return grant_agent(store.database, role)
+
+
 def store_checks(db_url: str, run_ref: str | None) -> list[Record]:
     """What must be true of the stored rows, for one run or all of them."""
     from gaelp_sim.store import Store

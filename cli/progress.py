@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from gaelp_sim.cli.command import Settings
+from gaelp_sim.cli.waiting import telling
 from gaelp_sim.units import HOURS_PER_DAY, from_micros
 
 if TYPE_CHECKING:
@@ -44,13 +45,20 @@ def watching(settings: Settings, *, watch: bool) -> Iterator[OnProgress]:
     """A function to call with ProgressFigures; what it shows is gone or complete when the block ends."""
     if settings.quiet:
         yield lambda figures: None
-    elif sys.stderr.isatty():
+        return
+    with _shown(settings, watch=watch) as on_progress:
+        yield _Losses(telling(on_progress)).show
+
+
+@contextmanager
+def _shown(settings: Settings, *, watch: bool) -> Iterator[OnProgress]:
+    if sys.stderr.isatty():
         with (_picture if watch else _bar)(settings) as on_progress:
-            yield _Losses(on_progress).show
+            yield on_progress
     elif watch:
-        yield _Losses(_DayLines().show).show
+        yield _DayLines().show
     else:
-        yield _Losses(_PlainLines().show).show
+        yield _PlainLines().show
 
 
 def cac_text(figures: ProgressFigures) -> str:

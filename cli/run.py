@@ -58,7 +58,7 @@ class RunOptions:
 @click.option(
     "--policy", metavar="P",
     help="How we bid: rule, silent, your own module:Class; or, to compare with, an oracle: one_step_lift, "
-    "observable_planner, clairvoyant.  [default: rule]",
+    "observable_planner, clairvoyant.  [default: rule; outside where the scenario has an agent]",
 )
 @click.option(
     "--rivals", type=click.Choice(["frozen", "learning"]),

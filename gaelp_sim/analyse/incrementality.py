@@ -135,7 +135,7 @@ class _Progress:
 
 
 def _prepared(store: Store, run: RunRecord, request: Request) -> tuple[_Worlds, _Ads]:
-    task = task_of(run, stored_scenario(run))
+    task = task_of(store, run)
     if run.start_hour:
         raise UsageError(f"run {run.run_id} continues another one: ask that one, its people's lives begin there")
     shard = worlds_of(task)

@@ -39,6 +39,8 @@ class Moment:
     """(2, n): looks at each family of our creatives that have not worn off, as we reckon; (2, 0) where nobody rotates"""
     creative: NDArray[np.int16] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int16))
     """(units, signals): our controller's creative of the hour; no columns where it picks none"""
+    sheet_micros: Ints = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
+    """(units, signals): what an agent from outside bids this hour; no columns where none does"""
 
 
 class Bidder(Protocol):

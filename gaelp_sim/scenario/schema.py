@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from gaelp_sim.scenario.agent import Agent
 from gaelp_sim.scenario.intervals import Randomised
 from gaelp_sim.scenario.observed import Linking, Observed
 from gaelp_sim.scenario.parts import (
@@ -473,6 +474,8 @@ class Scenario(Randomised):
     channels: Annotated[list[Channel], Field(min_length=1, max_length=16)]
     creatives: Annotated[list[Creative], Field(min_length=1, max_length=8)]
     us: Us
+    agent: Agent | None = None
+    """Who bids for us from outside, hour by hour; none: a policy of the simulator's."""
     rivals: Annotated[list[Rival], Field(max_length=63)]
     rivals_learn: bool = False
     """Whether rivals that can learn do; otherwise they keep the bids they began with."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from gaelp_sim.store.code_names import IMPRESSION, JOURNEY_STATUSES, STAGES, US
 from gaelp_sim.store.layout import ANALYSIS_TABLES, LAYOUTS, RUN_VALUES
 
-_NOT_TOLD = ("alias_pair", "price_landscape", "truth_price", "checkpoint", *ANALYSIS_TABLES)
+_NOT_TOLD = ("alias_pair", "price_landscape", "truth_price", "checkpoint", "outside_ask", *ANALYSIS_TABLES)
 """Tables that know the end."""
 _STATIC = ("world", "world_parameter", "name", "device", "truth_person")
 _ACTIVE, _LOST, _CONVERTED = (JOURNEY_STATUSES.index(status) for status in ("ACTIVE", "LOST", "CONVERTED"))
@@ -34,6 +34,7 @@ def tables_as_of(as_of_s: int, prefix: str, runs: str, *, first_bytes: str = "su
         "ledger": cut("ledger", "z.occurred_s <= {t}"), "trigger_event": cut("trigger_event", "z.occurred_s <= {t}"),
         "auction_hour": cut("auction_hour", f"{_START} + (CAST(z.hour AS BIGINT) + 1) * 3600 - 1 <= {{t}}"),
         "bid_sheet": cut("bid_sheet", f"{_START} + CAST(z.hour AS BIGINT) * 3600 <= {{t}}"),
+        "outside_answer": cut("outside_answer", f"{_START} + CAST(z.hour AS BIGINT) * 3600 <= {{t}}"),
         "budget_day": cut("budget_day", f"{_START} + (CAST(z.day AS BIGINT) + 1) * 86400 - 1 <= {{t}}"),
         "rival_day": cut("rival_day", f"{_START} + (CAST(z.day AS BIGINT) + 1) * 86400 - 1 <= {{t}}"),
         "conversion": cut("conversion", "z.decided_s <= {t}", {

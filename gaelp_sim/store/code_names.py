@@ -13,6 +13,8 @@ DEVICE_KINDS = ("MOBILE", "DESKTOP", "TABLET")
 STRATEGIES = ("LOGNORMAL", "RULE", "RANDOM", "Q_LEARNING", "POLICY_GRADIENT", "VALUE", "OUTSIDE")
 IDENTITY_METHODS = ("LOGIN", "LINK", "SPLIT")
 PRICE_METHODS = ("KAPLAN_MEIER", "LOGNORMAL")
+VERDICTS = ("ACCEPTED", "LATE", "EARLY", "DUPLICATE", "FOREIGN", "ABSURD")
+"""What became of a row that an agent from outside wrote."""
 
 US = 0
 """Code of our own advertiser."""

@@ -27,7 +27,8 @@ _VIEWS_OF_TABLES = {
     "trigger_event": "trigger_events", "device": "truth_devices", "truth_person": "truth_people", "run": "runs",
     "world": "worlds", "world_parameter": "world_parameters",
     "rival_day": "rivals_daily", "price_landscape": "observed_price_landscape",
-    "truth_price": "truth_price_landscape",
+    "truth_price": "truth_price_landscape", "outside_ask": "observed_sheet", "outside_answer": "observed_answers",
+    "outside_bid": "observed_answers",
 }
 _LIST = "next: gaelp query --list"
 _ONLY_READS = "the console only reads: one SELECT on the named views"

@@ -15,7 +15,7 @@ import numpy as np
 from gaelp_sim.errors import StoreWriteError
 from gaelp_sim.store.lake import INSTALL, ObjectStore, arrow_type, lake_at
 from gaelp_sim.store.lake_reader import lake_of, parts_of
-from gaelp_sim.store.layout import LAYOUTS, RUN_VALUES, Column, ColumnKind, TableLayout
+from gaelp_sim.store.layout import LAYOUTS, MAILBOX, MAILBOX_VALUES, RUN_VALUES, Column, ColumnKind, TableLayout
 from gaelp_sim.store.reader import Selection, read_parts
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ def open_session(link: Link, run_keys: Sequence[int], tables: Iterable[str]) -> 
     schema = f"store_{os.urandom(16).hex()}"
     session.execute(f"CREATE SCHEMA {schema}")
     _load_runs(session, schema, link, run_keys)
-    for table in sorted(set(tables) - {"run"}):
+    # empty: agents from outside meet no run in a lake
+    _make_table(session, f"{schema}.{MAILBOX}", TableLayout(MAILBOX, (), MAILBOX_VALUES), [])
+    for table in sorted(set(tables) - {"run", MAILBOX}):
         sources = [source for run_key in run_keys for source in _sources(session, schema, link, run_key, LAYOUTS[table])]
         _make_table(session, f"{schema}.{table}", LAYOUTS[table], sources)
     session.execute(f"SET default_null_order = '{_NULL_ORDER[link.dialect]}'")

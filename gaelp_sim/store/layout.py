@@ -234,6 +234,15 @@ _LAYOUTS = (
         "resolution_id:int world_id:int alias_id:big | resolved_user_id:big match_confidence:double", replaced=True,
     ),
     _table(
+        "outside_ask", "world_id:int hour:int channel:small signal:small | default_micros:big budget_micros:big",
+        replaced=True,
+    ),
+    _table(
+        "outside_answer",
+        "hour:int number:int | to_run:text to_world:big to_hour:big channel:text signal:text bid_micros:big verdict:small",
+        replaced=True,
+    ),
+    _table(
         "lake_part",
         "part_table:text world_id:int cell:int day:int hour:int | path:text rows:big bytes:big sha256:bytes",
         replaced=True,
@@ -242,6 +251,11 @@ _LAYOUTS = (
 )
 
 LAYOUTS: dict[str, TableLayout] = {layout.name: layout for layout in _LAYOUTS}
+
+MAILBOX = "outside_bid"
+"""Where agents from outside put their bids: not led by a run's key, which they don't know."""
+MAILBOX_VALUES = _columns("run_id:text world_id:big hour:big channel:text signal:text bid_micros:big")
+"""Its columns, but for the number that each row gets."""
 
 SIMULATION_TABLES: tuple[str, ...] = (
     "world", "world_parameter", "name", "person", "device", "truth_person", "alias", "alias_pair", "identity_change",

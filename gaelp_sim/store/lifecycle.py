@@ -13,7 +13,7 @@ from typing import Any
 from gaelp_sim.errors import RunNotFoundError, StoreBusyError, UsageError
 from gaelp_sim.store.encode import partition_name
 from gaelp_sim.store.engines import Link
-from gaelp_sim.store.layout import LAYOUTS
+from gaelp_sim.store.layout import LAYOUTS, MAILBOX
 from gaelp_sim.store.records import CHECKPOINT_COLUMNS, FINISHED, RUN_COLUMNS, RUNNING, Checkpoint, RunRecord
 
 LAST = "@last"
@@ -160,6 +160,7 @@ def finish(link: Link, run: RunRecord, status: str, summary: dict[str, Any]) -> 
         "WHERE run_key = ?",
         (done.status, done.summary, done.finished_at, run.run_key),
     )
+    link.execute("DELETE FROM outside_ask WHERE run_key = ?", (run.run_key,))  # nobody waits for its bids any more
     if link.dialect == "postgresql":
         _analyse(link, run.run_key)
     return done
@@ -186,6 +187,7 @@ def delete(link: Link, run: RunRecord, url: str) -> None:
             link.execute(f"DROP TABLE IF EXISTS {partition_name(layout, run.run_key)}")
         else:
             link.execute(f"DELETE FROM {layout.name} WHERE run_key = ?", (run.run_key,))
+    link.execute(f"DELETE FROM {MAILBOX} WHERE run_id = ?", (run.run_id,))
     link.execute("DELETE FROM run WHERE run_key = ?", (run.run_key,))
 
 

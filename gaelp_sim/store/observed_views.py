@@ -17,6 +17,7 @@ from gaelp_sim.store.code_names import (
     VISIT,
     WON,
 )
+from gaelp_sim.store.outside_views import ANSWERS, RUNS, SHEET
 from gaelp_sim.store.rival_views import LANDSCAPE
 from gaelp_sim.store.view_parts import (
     GROUPED_RUN_ID,
@@ -36,7 +37,7 @@ from gaelp_sim.store.view_parts import (
 )
 
 OBSERVED_READS: dict[str, frozenset[str]] = {
-    "run": frozenset({"run_key", "run_id", "start_s", "hours_done"}),
+    "run": frozenset({"run_key", "run_id", "start_s", "hours_done", "status", "start_hour", "end_hour"}),
     "name": frozenset({"run_key", "kind", "code", "name"}),
     "alias": frozenset({"run_key", "world_id", "alias_id", "kind", "resolved_user_id", "match_confidence",
                         "first_seen_s", "last_seen_s", "login_s"}),
@@ -55,6 +56,12 @@ OBSERVED_READS: dict[str, frozenset[str]] = {
     "conversion": frozenset({"run_key", "world_id", "person_id", "order_id", "advertiser", "purchased_s",
                              "reported_s", "value_micros", "device"}),
     "device": frozenset({"run_key", "world_id", "person_id", "device", "alias_id"}),
+    # What we bid ourselves, and what an agent from outside is asked and has answered.
+    "bid_sheet": frozenset({"run_key", "world_id", "hour", "channel", "signal", "bid_micros", "budget_micros"}),
+    "outside_ask": frozenset({"run_key", "world_id", "hour", "channel", "signal", "default_micros", "budget_micros"}),
+    "outside_answer": frozenset({"run_key", "hour", "number", "to_run", "to_world", "to_hour", "channel", "signal",
+                                 "bid_micros", "verdict"}),
+    "outside_bid": frozenset({"run_id", "world_id", "hour", "channel", "signal"}),
 }
 """Columns that observed views may read, by table."""
 
@@ -245,4 +252,5 @@ _JOURNEYS = View(
     """,
 )
 
-OBSERVED_VIEWS = (_USERS, _TOUCHES, _DECISIONS, _CONVERSIONS, _LEDGER, _PRICES, LANDSCAPE, _JOURNEYS)
+OBSERVED_VIEWS = (_USERS, _TOUCHES, _DECISIONS, _CONVERSIONS, _LEDGER, _PRICES, LANDSCAPE, _JOURNEYS, RUNS, SHEET,
+                  ANSWERS)

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gaelp_sim.store.layout import LAYOUTS, RUN_VALUES, ColumnKind, TableLayout
+from gaelp_sim.store.layout import LAYOUTS, MAILBOX, MAILBOX_VALUES, RUN_VALUES, ColumnKind, TableLayout
 
 NAMING_CONVENTION = {
     "ix": "ix_%(column_0_label)s",
@@ -38,6 +38,7 @@ def metadata_for(dialect: str) -> sa.MetaData:
     _add_run_table(metadata, dialect)
     for layout in LAYOUTS.values():
         _add_table(metadata, layout, dialect)
+    _add_mailbox(metadata, dialect)
     return metadata
 
 
@@ -49,6 +50,20 @@ def _add_run_table(metadata: sa.MetaData, dialect: str) -> None:
     options: dict[str, Any] = {"sqlite_strict": True, "sqlite_autoincrement": True} if dialect == "sqlite" else {}
     key: sa.Column[int] = sa.Column("run_key", _INT, primary_key=True, autoincrement=True)
     sa.Table("run", metadata, key, *columns, sa.UniqueConstraint("run_id"), **options)
+
+
+def _add_mailbox(metadata: sa.MetaData, dialect: str) -> None:
+    """The one table that others write: it names runs as strangers know them, and its rows leave it once they are read."""
+    # Not AUTOINCREMENT on SQLite: whoever gave the highest key by hand would close the table to everybody for good. On
+    # Postgres nobody can give one, and who inserts needs no right to a sequence.
+    number: list[sa.Identity] = [sa.Identity(always=True)] if dialect == "postgresql" else []
+    sa.Table(
+        MAILBOX, metadata, sa.Column("bid_key", _BIG, *number, primary_key=True),
+        *(sa.Column(column.name, _TYPES[column.kind], nullable=False) for column in MAILBOX_VALUES),
+        # Not for uniqueness, which the key sees to, but as the index by which `observed_sheet` looks for what lies there.
+        sa.UniqueConstraint("run_id", "world_id", "hour", "bid_key", name=f"uq_{MAILBOX}_bid_key"),
+        sqlite_strict=True,
+    )
 
 
 def _add_table(metadata: sa.MetaData, layout: TableLayout, dialect: str) -> None:

@@ -21,6 +21,7 @@ from gaelp_sim.market.rule_policy import MARKET_LEVEL
 from gaelp_sim.units import HOURS_PER_DAY, PPM
 from gaelp_sim.world.board import Board
 from gaelp_sim.world.followed import Followed, Noting
+from gaelp_sim.world.heard import Heard
 from gaelp_sim.world.intelligence import Intelligence
 from gaelp_sim.world.log import Log, Table, full
 from gaelp_sim.world.model import Model
@@ -49,6 +50,8 @@ class Orders:
     """(units, channels)"""
     creative: NDArray[np.int16]
     """(units, signals): the hour's creative; no columns where the controller picks none"""
+    sheet_micros: Ints
+    """(units, signals): what an agent from outside bids; no columns where none does"""
     book: Book
     """What rivals bid by"""
     worth_micros: Floats
@@ -117,7 +120,10 @@ class Controller:
     """(worlds, 2, signals, creatives): our impressions so far, and the clicks on them"""
     followed: Followed | None = None
     """Rivals are as they were in another life of these worlds, and learn nothing"""
+    heard: Heard | None = None
+    """What an agent from outside bids, where one does"""
     _sheets: list[tuple[int, Ints, Ints]] = field(default_factory=list)
+    """Hours whose rows are not written yet: bids (worlds, signals) and what our accounts left (worlds, channels)"""
     _leased: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     _hour: int = 0
 
@@ -149,13 +155,16 @@ class Controller:
         # Whoever a lease was too small for bids again with the next one, unless all of the world's money was.
         again = ~self.exhausted[self.unit_world]
         multiplier, participate = self._sheet(hour)
-        self._sheets.append((hour, multiplier, self._left_ours()))
+        sheet, bids = self._bids(hour, multiplier)
+        if bids is not None:
+            self._sheets.append((hour, bids, self._left_ours()))
         standing = {name: column[self.unit_world] for name, column in self._standing(hour).items()}
         self._leased, self._hour = lease, hour
         book, worth = self.board.book(self.unit_world, self._rivals(hour))
         return Orders(
             lease.copy(), refilled.copy(), again.copy(), multiplier[self.unit_world], participate[self.unit_world],
-            self._picks(hour)[self.unit_world], book, worth, self.pupils.minds(self.unit_world), standing,
+            self._picks(hour)[self.unit_world], sheet[self.unit_world], book, worth,
+            self.pupils.minds(self.unit_world), standing,
         )
 
     def _rivals(self, hour: int) -> Floats:
@@ -208,6 +217,13 @@ class Controller:
 
     def end_day(self, day: int, log: Log) -> None:
         """Write the day's budget rows and start a new day's sums."""
+        self.write_books(day, log)
+        if self.board.table.size:
+            log.add("rival_day", self.board.day_rows(self.worlds, day, self._rivals(self._hour + 1)))
+        self.spent_day_micros = np.zeros_like(self.spent_day_micros)
+
+    def write_books(self, day: int, log: Log) -> None:
+        """Write the sheets of a day, or of its hours so far, and what its budgets have lost."""
         worlds = len(self.worlds)
         ours = self.spent_day_micros[:, US]
         campaigns = self.model.campaign_of_channel
@@ -217,9 +233,7 @@ class Controller:
         if self.model.scenario.email:
             rows.append((US, len(self.model.scenario.us.campaigns), ours[:, -1]))
         rows += [(b, NONE, self.spent_day_micros[:, b].sum(axis=1)) for b in range(1, self.model.bidders)]
-        self._write_sheets(log)
-        if self.board.table.size:
-            log.add("rival_day", self.board.day_rows(self.worlds, day, self._rivals(self._hour + 1)))
+        self.write_sheets(log)
         for advertiser, campaign, spent in rows:
             limit, exhausted = self._limit(advertiser, campaign)
             log.add("budget_day", {
@@ -227,7 +241,6 @@ class Controller:
                 "campaign": full(worlds, campaign), "limit_micros": limit,
                 "spent_micros": spent, "exhausted_s": exhausted,
             })
-        self.spent_day_micros = np.zeros_like(self.spent_day_micros)
 
     def _limit(self, advertiser: int, campaign: int) -> tuple[Ints, Ints]:
         """(worlds,) each: the day's limit and when it was used up, NONE without either."""
@@ -279,23 +292,49 @@ class Controller:
             multiplier[:, covered] = np.minimum(multiplier[:, covered], pace[:, None])
         return multiplier
 
-    def _write_sheets(self, log: Log) -> None:
-        """The day's bid sheets as rows: level and bid by signal, what our accounts left for its channel."""
+    def _bids(self, hour: int, multiplier: Ints) -> tuple[Ints, Ints | None]:
+        """The agent's sheet, (worlds, signals), no columns without one; and the bids that go into the books, if any do."""
         prices = getattr(self.model.us, "price_micros", None)
+        ruled = None if prices is None else prices * multiplier[:, self._channel_of_signal()] // PPM
+        if self.heard is None or ruled is None:
+            return np.zeros((len(self.worlds), 0), dtype=np.int64), ruled
+        sheet = self.heard.sheet(hour, ruled)
+        return sheet, sheet if sheet.shape[1] else ruled
+
+    def _channel_of_signal(self) -> Ints:
+        """(signals,)"""
+        return np.repeat(np.arange(self.model.channels), [len(c.signals) for c in self.model.scenario.channels])
+
+    def asked(self, hour: int) -> Table:
+        """The sheet that an agent is asked to fill in, a row a world and signal, as the hour is about to begin."""
+        assert self.heard is not None
+        self._refill(hour)  # again when the hour begins, to the same effect
+        channel = self._channel_of_signal()
+        ruled = self.model.us.price_micros * self._sheet(hour)[0][:, channel] // PPM  # type: ignore[attr-defined]
+        return {
+            **self._sheet_key(channel), "default_micros": self.heard.default(hour, ruled).ravel(),
+            "budget_micros": self._left_ours()[:, channel].ravel(),
+        }
+
+    def _sheet_key(self, channel: Ints) -> Table:
+        worlds, signals = len(self.worlds), len(channel)
+        return {
+            "world_id": np.repeat(self.worlds, signals), "channel": np.tile(channel, worlds),
+            "signal": np.tile(np.arange(signals), worlds),
+        }
+
+    def write_sheets(self, log: Log) -> None:
+        """Bid sheets since the last call as rows: level and bid by signal, what our accounts left for its channel."""
         sheets, self._sheets = self._sheets, []
-        if prices is None or not sheets:
+        if not sheets:
             return
-        counts = [len(channel.signals) for channel in self.model.scenario.channels]
-        channel = np.repeat(np.arange(self.model.channels), counts)
-        hours, worlds, signals = len(sheets), len(self.worlds), len(channel)
-        multiplier, left = (np.stack([sheet[part] for sheet in sheets])[:, :, channel] for part in (1, 2))
-        n = hours * worlds * signals
+        channel, hours = self._channel_of_signal(), len(sheets)
+        bids, left = (np.stack([sheet[part] for sheet in sheets]) for part in (1, 2))
+        n = bids.size
         log.add("bid_sheet", {
-            "world_id": np.tile(np.repeat(self.worlds, signals), hours),
-            "hour": np.repeat([sheet[0] for sheet in sheets], worlds * signals),
-            "channel": np.tile(channel, hours * worlds), "signal": np.tile(np.arange(signals), hours * worlds),
-            "level": full(n, MARKET_LEVEL), "bid_micros": (prices * multiplier // PPM).ravel(),
-            "budget_micros": left.ravel(), "policy_version": full(n, 0),
+            **{name: np.tile(column, hours) for name, column in self._sheet_key(channel).items()},
+            "hour": np.repeat([sheet[0] for sheet in sheets], n // hours), "level": full(n, MARKET_LEVEL),
+            "bid_micros": bids.ravel(), "budget_micros": left[:, :, channel].ravel(), "policy_version": full(n, 0),
         })
 
     def _left_ours(self) -> Ints:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
@@ -14,6 +15,7 @@ import numpy as np
 from gaelp_sim.errors import BidderError, UsageError
 from gaelp_sim.events import Bids, Opportunities, Outcomes, Statistics
 from gaelp_sim.market.bidder import Bidder, Moment, checked_answer
+from gaelp_sim.market.outside_policy import OUTSIDE, OutsidePolicy
 from gaelp_sim.market.rule_policy import RulePolicy
 from gaelp_sim.scenario.schema import Scenario
 
@@ -27,7 +29,9 @@ def _silent(scenario: Scenario) -> Bidder:
     return replace(rule, fits=rule.fits._replace(option_count=np.zeros_like(rule.fits.option_count)))
 
 
-_REGISTRY = {DEFAULT_POLICY: RulePolicy.of, SILENT: _silent}
+_REGISTRY: dict[str, Callable[[Scenario], Bidder]] = {
+    DEFAULT_POLICY: RulePolicy.of, SILENT: _silent, OUTSIDE: OutsidePolicy.of,
+}
 PLANNERS = {
     "clairvoyant": "gaelp_sim.planning.bidders:clairvoyant",
     "observable_planner": "gaelp_sim.planning.bidders:observable_planner",
@@ -43,6 +47,11 @@ load torch."""
 SHIPPED = ("ppo",)
 """Learned policies that come with the package."""
 _LEARNED = "gaelp_sim.learn.checkpoints"
+
+
+def default_policy(scenario: Scenario) -> str:
+    """The policy of a run that names none: the agent's where the scenario has one, else the rule."""
+    return DEFAULT_POLICY if scenario.agent is None else OUTSIDE
 
 
 def policy_named(name: str, scenario: Scenario) -> Bidder:

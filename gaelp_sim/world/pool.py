@@ -21,7 +21,7 @@ from gaelp_sim.world.control import Controller, Orders, Report
 from gaelp_sim.world.hosts import Hosts, LostHostError
 from gaelp_sim.world.log import Log, Table
 from gaelp_sim.world.opponents import opponents_from_text
-from gaelp_sim.world.shard import Tables, Task, restore_controller
+from gaelp_sim.world.shard import Tables, Task, heard_of, restore_controller
 from gaelp_sim.world.stack import Place
 from gaelp_sim.world.state import State, merged
 
@@ -155,6 +155,7 @@ class _Central:
         placed = (np.array([units[at][0] for at in order]), people)
         self.controller = Controller.of(model, worlds, placed, opponents_from_text(task.opponents))
         self.controller.followed = task.followed
+        self.controller.heard = heard_of(model, task, worlds)
         if task.state is not None:
             restore_controller(self.controller, task.state)
         self.cuts = np.cumsum([len(place.units()) for place in places])[:-1]

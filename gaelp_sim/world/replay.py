@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 
 from gaelp_sim.errors import UsageError
+from gaelp_sim.market.outside_policy import OUTSIDE
 from gaelp_sim.scenario.resolved import resolved_text, scenario_hash
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import RunRecord, Store, row_hash
@@ -18,6 +19,7 @@ from gaelp_sim.world.policies import PLANNERS, is_learned, pinned, policy_named
 from gaelp_sim.world.request import OnProgress, RunSummary, ignore
 from gaelp_sim.world.simulate import Beginning, begun_task, rivals_of, written
 from gaelp_sim.world.stored_scenario import is_imported, stored_scenario
+from gaelp_sim.world.stored_sheets import sheets_of
 
 LOGGED = "logged"
 
@@ -79,12 +81,23 @@ def replay(request: ReplayRequest, on_progress: OnProgress = ignore) -> Replayed
             raise UsageError(f"--policy {policy}: its plan begins with a run's first hour, and {origin.run_id} continues "
                              "another run: replay that one")
         policy_named(policy, scenario)
+        _check_answered(origin, policy)
         record = _record(origin, scenario, policy, request)
-        task = replace(begun_task(store, record, scenario, origin), followed=_followed(store, origin, request))
+        task = replace(
+            begun_task(store, record, scenario, origin), followed=_followed(store, origin, request),
+            sheets=sheets_of(store, origin) if policy == OUTSIDE else None,
+        )
         summary = written(store, Beginning(record, task, began_s), request.crew, on_progress)
         done = store.find_run(summary.run_id)
         hashes = (row_hash(store, origin), row_hash(store, done)) if request.changes_nothing else None
     return Replayed(origin, done, summary, machine_differs(origin), hashes)
+
+
+def _check_answered(origin: RunRecord, policy: str) -> None:
+    """Raise UsageError for a replay of answers that were never given."""
+    if policy == OUTSIDE and origin.policy != OUTSIDE:
+        raise UsageError(f"--policy {OUTSIDE}: run {origin.run_id} was bid by {origin.policy}, and a replay asks nobody; "
+                         f"next: --policy {origin.policy}, or replay a run that asked an agent")
 
 
 def replayable(store: Store, run_ref: str) -> RunRecord:

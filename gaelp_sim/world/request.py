@@ -35,8 +35,24 @@ class RunRequest:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """A run waits for an agent from outside."""
+
+    db_url: str
+    """Where the agent finds the run, fit to print"""
+    run_id: str
+    hour: int
+    answered: int
+    """Bids that have come for the hour"""
+    asked: int
+    refused: int
+    left_s: float
+    """Until the hour goes on without the rest"""
+
+
+@dataclass(frozen=True)
 class Progress:
-    """How far a run is, after a commit point."""
+    """How far a run is: after a commit point, or while it waits."""
 
     hours_done: int
     hours_total: int
@@ -48,6 +64,8 @@ class Progress:
     run_id: str = ""
     lost_workers: int = 0
     """Workers that died so far; others took their place"""
+    waiting: Waiting | None = None
+    """Nothing is new but this, where it is told"""
 
 
 @dataclass(frozen=True)

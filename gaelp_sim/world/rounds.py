@@ -102,7 +102,7 @@ def _bids(stack: Stack, hour: int, slots: Slots) -> tuple[Bids, Ints]:
     bids = np.empty((model.bidders, n), dtype=np.int64)
     moment = Moment(
         hour, local, factor, luck[US], clicked, stack.orders.multiplier_ppm, stack.orders.participate_ppm,
-        _recent(stack, slots), stack.orders.creative,
+        _recent(stack, slots), stack.orders.creative, stack.orders.sheet_micros,
     )
     seats = stack.outsiders.seats
     if from_outside(model.us):

@@ -9,14 +9,16 @@ from functools import partial
 import numpy as np
 
 from gaelp_sim.errors import UsageError
-from gaelp_sim.events import Column
+from gaelp_sim.events import Column, Ints
 from gaelp_sim.market.bidder import Bidder
+from gaelp_sim.market.outside_policy import OutsidePolicy
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import HOURS_PER_DAY
 from gaelp_sim.world.clock import Clock, Control
 from gaelp_sim.world.control import Controller, Orders, Report
 from gaelp_sim.world.decisions import decision_rows
 from gaelp_sim.world.followed import Followed
+from gaelp_sim.world.heard import Heard, Sheets
 from gaelp_sim.world.journeys import PATH_COLUMNS, History, present_journeys
 from gaelp_sim.world.log import Log, Table, joined_columns
 from gaelp_sim.world.model import Model, model_of
@@ -55,6 +57,8 @@ class Task:
     """Bidders from outside in rivals' seats: (rival's name, module:Class)"""
     followed: Followed | None = None
     """Rivals are, hour by hour, as they were in another life of these worlds"""
+    sheets: Sheets | None = None
+    """Bid sheets that an agent from outside wrote for these worlds, where the policy bids by them"""
 
     def apart(self) -> list[Task]:
         """This task; where the scenario has intervals, one for each world of its place, with that world's own numbers."""
@@ -142,6 +146,22 @@ class Shard:
             tables.update(self.own.log.drain())
         return tables
 
+    def asked(self, hour: int) -> Table:
+        """The sheet that an agent from outside is asked to fill in for an hour that is about to begin."""
+        assert self.own is not None, "a live agent has one process"
+        return self.own.controller.asked(hour)
+
+    def hear(self, hour: int, worlds: Ints, bid_micros: Ints) -> None:
+        """Take its answers, (worlds, signals), NONE where there is none."""
+        assert self.own is not None and self.own.controller.heard is not None
+        self.own.controller.heard.hear(hour, worlds, bid_micros)
+
+    def books(self, day: int) -> Tables:
+        """Rows that are else written with a day's end, for its hours so far."""
+        assert self.own is not None
+        self.own.controller.write_books(day, self.own.log)
+        return self.own.log.drain()
+
     def unit_people(self) -> Column:
         """(units,): how many people live in each unit."""
         return self.stack.unit_people()
@@ -200,9 +220,18 @@ def controller_of(model: Model, task: Task, stack: Stack) -> Controller:
     opponents = opponents_from_text(task.opponents)
     controller = Controller.of(model, worlds, (unit_world, stack.unit_people()), opponents)
     controller.followed = task.followed
+    controller.heard = heard_of(model, task, worlds)
     if state is not None:
         restore_controller(controller, state)
     return controller
+
+
+def heard_of(model: Model, task: Task, worlds: Ints) -> Heard | None:
+    """What an agent from outside bids in these worlds; None where the policy asks none."""
+    agent = task.scenario.agent
+    if agent is None or not isinstance(model.us, OutsidePolicy):
+        return None
+    return Heard(worlds, agent.missing, task.sheets)
 
 
 def restore_controller(controller: Controller, state: State) -> None:

@@ -22,29 +22,33 @@ from gaelp_sim.scenario.resolved import resolved_text, scenario_hash
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import Batch, RunRecord, Store
 from gaelp_sim.store.lake import checked_place
+from gaelp_sim.store.outside import Mailbox
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_HOUR, epoch_seconds, from_micros
+from gaelp_sim.world.asking import Asking, asks, check_askable
 from gaelp_sim.world.cell_starts import first_people
 from gaelp_sim.world.crew import ALONE, Crew
 from gaelp_sim.world.estimate import estimated
 from gaelp_sim.world.executors import Executor, executor_of, noted
 from gaelp_sim.world.followed import Followed
 from gaelp_sim.world.hosts import LostHostError
-from gaelp_sim.world.inherit import follows, inherited, is_replay, parent_of
+from gaelp_sim.world.inherit import follows, inherited, parent_of
 from gaelp_sim.world.log import Table, joined_columns
 from gaelp_sim.world.machine import cpu_features, numba_version, torch_version
 from gaelp_sim.world.model import model_of
 from gaelp_sim.world.opponents import opponents_named
 from gaelp_sim.world.outside_users import user_model_named
 from gaelp_sim.world.outsiders import additive, makers
-from gaelp_sim.world.policies import DEFAULT_POLICY, PLANNERS, is_learned, pinned, policy_named
+from gaelp_sim.world.policies import PLANNERS, default_policy, is_learned, pinned, policy_named
 from gaelp_sim.world.pool import LOSSES_MAX, Base
-from gaelp_sim.world.request import Estimate, OnProgress, Progress, RunRequest, RunSummary, ignore
+from gaelp_sim.world.request import Estimate, OnProgress, Progress, RunRequest, RunSummary, Waiting, ignore
 from gaelp_sim.world.rows import auction_hour_rows, world_parameter_rows
 from gaelp_sim.world.shard import Tables, Task
-from gaelp_sim.world.snapshot import pack, unpack
+from gaelp_sim.world.snapshot import pack
 from gaelp_sim.world.stack import Place
 from gaelp_sim.world.state import State
 from gaelp_sim.world.stored_scenario import stored_scenario
+from gaelp_sim.world.stored_sheets import sheets_of
+from gaelp_sim.world.taken_up import state_before, stored_tally, stored_touches
 from gaelp_sim.world.tally import Tally
 from gaelp_sim.world.twin import sales_without_ads
 
@@ -68,6 +72,8 @@ class Writing:
     began_s: float
     without_ads: Callable[[], int] | None = None
     """Counts the sales of the same worlds without our ads, where they are asked for"""
+    asking: Asking | None = None
+    """The agent from outside that is asked each hour, where one is"""
 
     @cached_property
     def cell_starts(self) -> np.ndarray | None:
@@ -94,7 +100,7 @@ def run(request: RunRequest, on_progress: OnProgress = ignore) -> RunSummary:
     """
     began_s = time.perf_counter()
     scenario = _scenario_of(request)
-    policy = pinned(request.policy or DEFAULT_POLICY)
+    policy = pinned(request.policy or default_policy(scenario))
     policy_named(policy, scenario)
     if policy in PLANNERS and request.continue_ref:
         raise UsageError(f"--policy {policy}: its plan begins with a run's first hour, so it can't --continue one; "
@@ -104,6 +110,7 @@ def run(request: RunRequest, on_progress: OnProgress = ignore) -> RunSummary:
         parent = store.find_run(request.continue_ref) if request.continue_ref else None
         state = _inherited(store, parent, scenario) if parent else None
         record = _record(request, scenario, policy, parent)
+        check_askable(record, request.crew)
         task = _task(record, scenario, record.start_hour, state)
         return written(store, Beginning(record, task, began_s), request.crew, on_progress)
 
@@ -129,6 +136,7 @@ def written(store: Store, begins: Beginning, crew: Crew, on_progress: OnProgress
             store, begun, task, executor, Tally(), on_progress, begins.began_s,
             _without_ads(store, begun, scenario, crew),
         )
+        writing.asking = _asking(writing)
         with _resumable(store, begun):
             return _write(writing, begun.start_hour)
     finally:
@@ -146,20 +154,26 @@ def resume(db_url: str, run_ref: str, crew: Crew = ALONE, on_progress: OnProgres
         scenario = stored_scenario(found)
         if found.status == "FINISHED":
             return stored_summary(found)
+        check_askable(found, crew)
         record, last = store.claim_run(found.run_id)
         done = last.hour if last else record.start_hour
         # What a bidder keeps to itself is in no stored state: such a run is lived through again from its start.
         state, from_hour = state_before(store, record, record.start_hour if _learns_alone(record, scenario) else done)
-        task = replace(_task(record, scenario, from_hour, state), followed=_followed(store, record))
+        task = replace(
+            _task(record, scenario, from_hour, state), followed=_followed(store, record), sheets=sheets_of(store, record)
+        )
         executor = executor_of(task, crew)
         try:
             with _resumable(store, record):
                 executor.advance(done)
-                executor.ask("recall", *_stored_touches(store, record, from_hour, done))
+                if done % HOURS_PER_DAY:
+                    executor.ask("books", done // HOURS_PER_DAY)  # stored already: only what follows is still to be written
+                executor.ask("recall", *stored_touches(store, record, from_hour, done))
                 writing = Writing(
-                    store, record, task, executor, _stored_tally(store, record), on_progress, began_s,
+                    store, record, task, executor, stored_tally(store, record), on_progress, began_s,
                     _without_ads(store, record, scenario, crew),
                 )
+                writing.asking = _asking(writing)
                 return _write(writing, done)
         finally:
             executor.close()
@@ -184,7 +198,7 @@ def _task(record: RunRecord, scenario: Scenario, start_hour: int, state: State |
     )
 
 
-def task_of(record: RunRecord, scenario: Scenario) -> Task:
+def task_of(store: Store, record: RunRecord) -> Task:
     """A stored run's worlds as they were born, all in one place.
 
     Raises UsageError for a replay whose rivals did not react: what they were lies in the run that it replays.
@@ -192,7 +206,9 @@ def task_of(record: RunRecord, scenario: Scenario) -> Task:
     if follows(record):
         raise UsageError(f"run {record.run_id} is a replay with rivals as they had been; ask the run that it replays, or "
                          "replay that without --without-rival-reaction")
-    return replace(_task(record, scenario, 0, None), place=Place(range(scenario.worlds), range(scenario.cells)))
+    scenario = stored_scenario(record)
+    whole = Place(range(scenario.worlds), range(scenario.cells))
+    return replace(_task(record, scenario, 0, None), place=whole, sheets=sheets_of(store, record))
 
 
 def _without_ads(store: Store, record: RunRecord, scenario: Scenario, crew: Crew) -> Callable[[], int] | None:
@@ -245,24 +261,6 @@ def _inherited(store: Store, parent: RunRecord, scenario: Scenario) -> State:
     return inherited(store, parent, scenario)
 
 
-def state_before(store: Store, record: RunRecord, hour: int) -> tuple[State | None, int]:
-    """The latest stored state at or before `hour`: of the run itself, else of its parent, else none (birth).
-
-    A replay begins with what the run that it replays began with.
-    """
-    kept = store.state_before(record, hour)
-    if kept is not None:
-        return unpack(kept.state), kept.hour
-    if record.parent_run_key == -1:
-        return None, 0
-    parent = parent_of(store, record)
-    if is_replay(record):
-        return state_before(store, parent, record.start_hour)
-    last = store.checkpoint(parent)
-    assert last is not None, "a finished run has a checkpoint"
-    return unpack(last.state), record.start_hour
-
-
 def begun_task(store: Store, record: RunRecord, scenario: Scenario, origin: RunRecord) -> Task:
     """A replay of `origin`, begun where that began."""
     state, hour = state_before(store, origin, origin.start_hour)
@@ -272,7 +270,7 @@ def begun_task(store: Store, record: RunRecord, scenario: Scenario, origin: RunR
 def rivals_of(store: Store, origin: RunRecord) -> Followed:
     """What rivals were in every hour of a finished run; it is simulated for that, and nothing is written."""
     task = begun_task(store, origin, stored_scenario(origin).model_copy(update={"log": "wins"}), origin)
-    return noted(replace(task, followed=_followed(store, origin)), origin.end_hour)
+    return noted(replace(task, followed=_followed(store, origin), sheets=sheets_of(store, origin)), origin.end_hour)
 
 
 def _followed(store: Store, record: RunRecord) -> Followed | None:
@@ -286,90 +284,96 @@ def _learns_alone(record: RunRecord, scenario: Scenario) -> bool:
     return any(not additive(make()) for make in made.values())
 
 
-def _stored_touches(store: Store, record: RunRecord, from_hour: int, done: int) -> tuple[Table, int]:
-    """Recorded touches of the run before the state that it resumes from: their paths begin with them."""
-    if from_hour == record.start_hour:
-        return {}, record.start_s
-    touches = store.read(record, "touchpoint")
-    early = np.asarray(touches["occurred_s"]) < record.start_s + from_hour * SECONDS_PER_HOUR
-    return {name: np.asarray(column)[early] for name, column in touches.items()}, record.start_s
+def _asking(writing: Writing) -> Asking | None:
+    """The conversation with an agent from outside, where the run has one."""
+    agent = writing.scenario.agent
+    if agent is None or not asks(writing.run):
+        return None
 
+    def tell(waiting: Waiting) -> None:
+        writing.on_progress(replace(_progress(writing, waiting.hour), waiting=waiting))
 
-def _stored_tally(store: Store, record: RunRecord) -> Tally:
-    tally = Tally()
-    tables: Tables = {name: store.read(record, name) for name in ("auction_hour", "touchpoint", "decision", "conversion")}  # type: ignore[misc]
-    _add_our_touches(tables, store, record)
-    tally.add(tables, record.start_s + record.end_hour * SECONDS_PER_HOUR)
-    return tally
-
-
-def _add_our_touches(tables: Tables, store: Store, record: RunRecord) -> None:
-    """Whether each stored buyer had been touched by us: the tally's `our_touches`."""
-    sales, touches = tables["conversion"], tables["touchpoint"]
-    ours = touches["advertiser"] == 0
-    key = touches["world_id"][ours] << 32 | touches["person_id"][ours]
-    buyer = sales["world_id"] << 32 | sales["person_id"]
-    first = np.full(len(buyer), np.iinfo(np.int64).max)
-    order = np.lexsort([touches["occurred_s"][ours], key])
-    at = np.searchsorted(key[order], buyer)
-    found = (at < len(order)) & (key[order][np.minimum(at, len(order) - 1)] == buyer) if len(order) else at < 0
-    first[found] = touches["occurred_s"][ours][order][at[found]]
-    sales["our_touches"] = (first <= sales["decided_s"]).astype(np.int64)
+    return Asking(Mailbox(writing.store.database, writing.run), agent, writing.executor, tell)
 
 
 def _write(writing: Writing, hour: int) -> RunSummary:
-    """Commit day after day from `hour` to the end."""
-    record = writing.run
+    """Commit day after day from `hour` to the end; hour after hour where an agent from outside looks on."""
+    record, asking = writing.run, writing.asking
+    step = HOURS_PER_DAY if asking is None else 1
     with _stop_asked() as stop:
-        for end in range(hour + HOURS_PER_DAY, record.end_hour + 1, HOURS_PER_DAY):
-            _commit_day(writing, end)
+        for end in range(hour + step, record.end_hour + 1, step):
+            if asking is not None and not asking.hear(end - 1, stop.is_set):
+                raise _interrupted(writing, end - 1)
+            _commit(writing, end)
             if stop.is_set() and end < record.end_hour:
-                writing.store.finish_run(record, "INTERRUPTED", {})
-                raise InterruptedRunError(
-                    f"interrupted after day {(end - record.start_hour) // HOURS_PER_DAY} of {record.days}; nothing is "
-                    f"lost: gaelp resume {record.run_id}"
-                )
+                raise _interrupted(writing, end)
+    if asking is not None:
+        asking.close(record.end_hour)
     summary = _summary(writing)
     writing.store.finish_run(record, "FINISHED", summary.as_json())
     return summary
 
 
-def _commit_day(writing: Writing, end: int) -> None:
+def _interrupted(writing: Writing, hour: int) -> InterruptedRunError:
+    """Close the run at a commit point; returns what to tell the user."""
+    record = writing.run
+    writing.store.finish_run(record, "INTERRUPTED", {})
+    day, of_day = divmod(hour - record.start_hour, HOURS_PER_DAY)
+    after = f"day {day} of {record.days}" if of_day == 0 else f"hour {of_day} of day {day + 1} of {record.days}"
+    return InterruptedRunError(f"interrupted after {after}; nothing is lost: gaelp resume {record.run_id}")
+
+
+def _commit(writing: Writing, end: int) -> None:
+    """Write what happened up to `end`: a day, or an hour of one."""
     record, executor = writing.run, writing.executor
-    final = end == record.end_hour
+    final, (days_done, of_day) = end == record.end_hour, divmod(end - record.start_hour, HOURS_PER_DAY)
     tables = _joined(executor.advance(end))
     _fold(tables, writing)
-    if end == record.start_hour + HOURS_PER_DAY:
+    if of_day:
+        tables.update(_joined(executor.ask("books", end // HOURS_PER_DAY)))
+    if end == record.start_hour + (HOURS_PER_DAY if writing.asking is None else 1):
         tables.update(_joined(executor.ask("births")))
         if writing.scenario.intervals:
             tables["world_parameter"] = world_parameter_rows(writing.scenario, record.seed)
     if final:
         executor.ask("carry_over")
-    days_done = (end - record.start_hour) // HOURS_PER_DAY
-    keeps = final or days_done % STATE_EVERY_DAYS == 0
+    keeps = final or (of_day == 0 and days_done % STATE_EVERY_DAYS == 0)
     state = pack(executor.state()) if keeps else b""
     if final:
         tables.update(_joined(executor.ask("finish", end * SECONDS_PER_HOUR)))
     if keeps and not final and not _learns_alone(record, writing.scenario):
         executor.rest_on(partial(_stored_base, writing, end))
-    if not final:
+    if not final and writing.asking is None:
         executor.begin(end + HOURS_PER_DAY)
     writing.tally.add(tables, record.start_s + record.end_hour * SECONDS_PER_HOUR)
     if "conversion" in tables:
         del tables["conversion"]["our_touches"]
-    tally = writing.tally
-    writing.store.commit(record, Batch(tables, end, state, final, writing.cell_starts))
-    writing.on_progress(Progress(
-        end - record.start_hour, record.end_hour - record.start_hour, record.people * record.worlds,
-        tally.opportunities, tally.spend_micros, tally.conversions, tally.cac_usd(), record.run_id, executor.losses,
-    ))
+    _store(writing, Batch(tables, end, state, final, writing.cell_starts))
+    writing.on_progress(_progress(writing, end))
+
+
+def _store(writing: Writing, batch: Batch) -> None:
+    """Commit; an agent that holds the database's lock for a while is waited for."""
+    if writing.asking is None:
+        writing.store.commit(writing.run, batch)
+    else:
+        writing.asking.patiently(lambda: writing.store.commit(writing.run, batch))
+
+
+def _progress(writing: Writing, hour: int) -> Progress:
+    record, tally = writing.run, writing.tally
+    return Progress(
+        hour - record.start_hour, record.end_hour - record.start_hour, record.people * record.worlds,
+        tally.opportunities, tally.spend_micros, tally.conversions, tally.cac_usd(), record.run_id,
+        writing.executor.losses,
+    )
 
 
 def _stored_base(writing: Writing, done: int) -> Base:
     """Where a lost host begins again: what `resume` would begin with."""
     state, from_hour = state_before(writing.store, writing.run, done)
     task = replace(writing.task, state=state, start_hour=from_hour)
-    return Base(task, _stored_touches(writing.store, writing.run, from_hour, done))
+    return Base(task, stored_touches(writing.store, writing.run, from_hour, done))
 
 
 def _fold(tables: Tables, writing: Writing) -> None:

@@ -132,7 +132,19 @@ def _rows(factor: int) -> dict[str, list[Row]]:
             {"occurred_s": at(1), "person_id": 0, "segment_from": 0, "segment_to": 1, "size": 1.0},
             {"occurred_s": at(2), "person_id": -1, "kind": 1, "segment_from": -1, "segment_to": -1, "size": 0.5},
         ],
-    } | _analyses()
+    } | _asked(factor) | _analyses()
+
+
+def _asked(factor: int) -> dict[str, list[Row]]:
+    """What an agent from outside is asked, and two rows that it wrote."""
+    return {
+        "outside_ask": [{"hour": DAYS * 24, "channel": SEARCH, "default_micros": 2_000_000 * factor, "budget_micros": -1}],
+        "outside_answer": [
+            {"hour": 10, "number": number, "to_run": "another", "to_hour": hour, "channel": "search", "signal": "generic",
+             "bid_micros": 3_000_000, "verdict": verdict}
+            for number, (hour, verdict) in enumerate(((10, 0), (9, 1)))
+        ],
+    }
 
 
 def _identity_changes() -> list[Row]:

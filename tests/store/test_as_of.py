@@ -21,7 +21,7 @@ SETS = [
     "population.people=500", "response.brand_base=0.5", "cells=2", "rivals_learn=true", "us.budget.usd_day=30", "worlds=2",
     "log=all", "timeout.days=2", "conversion.purchase_lag_max_days=3",
 ]
-OF_THE_RUN = {"runs", "observed_price_landscape", "truth_price_landscape"}
+OF_THE_RUN = {"runs", "observed_runs", "observed_price_landscape", "truth_price_landscape"}
 """What a run says of itself, and estimates that grow with it and are not told of a date."""
 NOT_TOLD = {"stage", "segment", "last_seen_s", "last_seen_at"}
 """Columns that are none, or may be, as of a date."""

@@ -71,6 +71,7 @@ def test_tables_are_strict_and_clustered(sqlite_url: str) -> None:
     engine.dispose()
     listed = {row[1]: (row[4], row[5]) for row in rows if row[1] in metadata_for("sqlite").tables}
     assert listed.pop("run") == (0, 1)
+    assert listed.pop("outside_bid") == (0, 1)
     assert set(listed.values()) == {(1, 1)}
 
 
