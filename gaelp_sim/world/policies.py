@@ -139,6 +139,8 @@ class _Guarded:
         self._asked("update", statistics)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "bidder":  # asked of one that is being copied, and has no bidder yet
+            raise AttributeError(name)
         found = getattr(self.bidder, name)
         return partial(self._asked, name) if name in ("state", "restore") else found
 
