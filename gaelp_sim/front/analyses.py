@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
-from gaelp_sim.analyse import attribute, credit_errors, incrementality
+from gaelp_sim.analyse.attribute import Request, attribute
+from gaelp_sim.analyse.credit_errors import grades
+from gaelp_sim.analyse.incrementality import Request as Withholding
+from gaelp_sim.analyse.incrementality import incrementality
 from gaelp_sim.attribution.models import MODELS
 from gaelp_sim.errors import UsageError
 from gaelp_sim.front.frames import Frame
 from gaelp_sim.store import Store
 
-WITHHELD = (incrementality.ALL, incrementality.CHANNEL, incrementality.CAMPAIGN)
+BY_CHANNEL = "channel"
+WITHHELD = ("all", BY_CHANNEL, "campaign")
 
 
 def credits(db: str, run_id: str, models: Sequence[str]) -> list[str]:
     """Attribute a run's sales by each model, all of ours where none is named; the labels under which views hold them."""
-    requests = [attribute.Request(name) for name in dict.fromkeys(models or MODELS)]
+    requests = [Request(name) for name in dict.fromkeys(models or MODELS)]
     with Store.open(db, must_exist=True) as store:
-        done = attribute.attribute(store, store.find_run(run_id), requests)
+        done = attribute(store, store.find_run(run_id), requests)
     return [one.request.label for one in done]
 
 
@@ -28,20 +32,21 @@ def causes(db: str, run_id: str, by: str) -> None:
         raise UsageError(f"by={by!r}: ads are withheld by {', '.join(WITHHELD)}")
     with Store.open(db, must_exist=True) as store:
         run = store.find_run(run_id)
-        found = incrementality.incrementality(store, run, incrementality.Request(by), lambda share: None)
-        if by == incrementality.CHANNEL:
+        found = incrementality(store, run, Withholding(by), lambda share: None)
+        if by == BY_CHANNEL:
             models = [str(name) for name in store.read(run, "attribution_settings", columns=("model",))["model"]]
-            credit_errors.grades(store, run, models, found.effects)
+            grades(store, run, models, found.effects)
 
 
-def judged(db: str, run_id: str, asked: tuple[Sequence[str], Sequence[str], Sequence[str]]) -> Frame:
-    """Policies judged from the log; asked: policies, estimators, settings changed for them."""
+def judged(where: tuple[str, str], policies: Sequence[str], estimators: Sequence[str], sets: Sequence[str]) -> Frame:
+    """Policies judged from the log; where: store and run; sets: settings changed for them."""
     try:
         from gaelp_sim.evaluate.ope import Asked, ope
     except ImportError:
         raise UsageError("judging a log needs torch; next: pip install 'gaelp-sim[learn]'") from None
-    with Store.open(db, must_exist=True) as store:
-        answers = ope(store, store.find_run(run_id), Asked(*(tuple(part) for part in asked)), lambda step: None)
+    asked = Asked(tuple(policies), tuple(estimators), tuple(sets))
+    with Store.open(where[0], must_exist=True) as store:
+        answers = ope(store, store.find_run(where[1]), asked, lambda step: None)
     return frame_of([asdict(one) for one in answers.estimates])
 
 

@@ -125,7 +125,7 @@ class Run:
 
         sets: keys of the scenario, `key=value`, changed for the policies. Raises UsageError where the log can't be read so.
         """
-        return judged(self.db, self.id, (policies, estimators, sets))
+        return judged((self.db, self.id), policies, estimators, sets)
 
     def replay(self, policy: str = LOGGED, **options: Unpack[ReplayOptions]) -> Replay:
         """The same people with the same luck under another policy or setting, stored as a run of its own."""
