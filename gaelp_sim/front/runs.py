@@ -13,7 +13,7 @@ from gaelp_sim.front.analyses import causes, credits, frame_of, judged, only
 from gaelp_sim.front.frames import Frame
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.scenario.schema import Scenario
-from gaelp_sim.store import RunRecord, Store
+from gaelp_sim.store import RunRecord, Store, check_finished
 from gaelp_sim.store.console import QueryOptions, run_query
 from gaelp_sim.store.view_rows import view_rows
 from gaelp_sim.store.views import VIEW_COLUMNS
@@ -78,8 +78,7 @@ class Run:
     def summary(self) -> dict[str, Any]:
         """Its figures, with the keys of `gaelp run --json`; raises UsageError while it is unfinished."""
         record = self.record
-        if record.status != "FINISHED":
-            raise UsageError(f"run {self.id} is {record.status}; next: gaelp resume {self.id}")
+        check_finished(record, "has figures")
         return stored_summary(record).as_json()
 
     @property

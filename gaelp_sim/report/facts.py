@@ -13,7 +13,7 @@ from gaelp_sim.analyse.economy import OnShare, judged_economy
 from gaelp_sim.analyse.realism import Realism, check_run
 from gaelp_sim.errors import UsageError
 from gaelp_sim.report.words import Known
-from gaelp_sim.store import RunRecord, Store, row_hash
+from gaelp_sim.store import RunRecord, Store, check_finished, row_hash
 from gaelp_sim.store.answers import Answer, Row, answer
 from gaelp_sim.store.named_queries import NAMED_QUERIES, REPORT_QUERIES
 from gaelp_sim.units import SECONDS_PER_HOUR
@@ -86,11 +86,7 @@ def facts_of(db_url: str, run_ref: str) -> Facts:
     """
     with Store.open(db_url, must_exist=True) as store:
         run = store.find_run(run_ref)
-        if run.status != "FINISHED":
-            raise UsageError(
-                f"run {run.run_id} is {run.status}; only a finished run has a page: gaelp watch {run.run_id} while it "
-                f"goes on, gaelp resume {run.run_id} where it was interrupted"
-            )
+        check_finished(run, "has a page")
         answers = {name: answer(store, run, _query(name), _parameters(run, name)) for name in ASKED}
         stories = [
             (row, answer(store, run, _query("journey_moments"), {"world": row["world_id"], "person": row["person_id"]}))
