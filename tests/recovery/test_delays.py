@@ -133,7 +133,8 @@ def test_all_clicks_sell(sold: int, total: int) -> None:
     seen = observed(clicked, reported, int(clicked[-1]) + 10_000, WINDOW)
     for model in MODELS.values():
         found = model(seen)
-        assert 0.0 <= found.low < found.high <= 1.0 and found.low <= found.value <= found.high + 1e-12 and found.value >= 0.9
+        assert 0.0 <= found.low < found.high <= 1.0 and found.value >= 0.9
+        assert found.low <= found.value <= found.high + 1e-12
 
 
 def test_the_normal_distribution_function() -> None:
