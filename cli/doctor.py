@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from importlib import metadata
@@ -22,7 +23,7 @@ from gaelp_sim.errors import GaelpError, RunNotFoundError
 DISTRIBUTION = "gaelp-sim"
 DISK_LEAST_BYTES = 1 << 30
 NOT_FOR_USERS = ("bench", "lint", "test")
-_REQUIREMENT = re.compile(r"([A-Za-z0-9_.-]+)[^;]*(?:;.*extra == ['\"]([a-z]+)['\"])?")
+_REQUIREMENT = re.compile(r"([A-Za-z0-9_.-]+)(\[[^\]]*\])?[^;]*(?:;.*extra == ['\"]([a-z]+)['\"])?")
 
 
 class Check(NamedTuple):
@@ -65,17 +66,17 @@ def _program() -> Iterator[Check]:
 
 def _packages() -> Iterator[Check]:
     """Those of the core, which must be there, then each extra."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, str]] = {}
     for line in metadata.requires(DISTRIBUTION) or ():
         parts = _REQUIREMENT.match(line)
         assert parts is not None, line
-        found.setdefault(parts[2] or "", []).append(parts[1])
-    for extra, names in found.items():
+        found.setdefault(parts[3] or "", {})[parts[1]] = f"{parts[1]}{parts[2] or ''}"
+    for extra, asked in found.items():
         if extra in NOT_FOR_USERS:
             continue
-        versions = {name: _version(name) for name in names}
+        versions = {name: _version(name) for name in asked}
         told = ", ".join(f"{name} {version or 'is missing'}" for name, version in versions.items())
-        missing = " ".join(name for name, version in versions.items() if not version)
+        missing = " ".join(shlex.quote(asked[name]) for name, version in versions.items() if not version)
         way = "make offline" if extra == "offline" else f"pip install {missing}"
         yield Check(f"extra {extra}" if extra else "core", told, bool(extra) or not missing, way if missing else "")
 

@@ -11,6 +11,7 @@ from gaelp_sim.cli.command import GaelpCommand, Settings
 from gaelp_sim.cli.output import print_records, say
 from gaelp_sim.cli.params import ScenarioRef, crew_options
 from gaelp_sim.cli.run import COMPILING
+from gaelp_sim.errors import UsageError
 
 COLUMNS = (
     "policy", "kind", "profit_usd", "over_best_share", "over_best_low", "over_best_high", "share_of_way",
@@ -20,7 +21,7 @@ COLUMNS = (
 
 
 @click.command(cls=GaelpCommand)
-@click.argument("policies", nargs=-1, required=True)
+@click.argument("policies", nargs=-1, metavar="POLICIES...")
 @click.argument("scenario", type=ScenarioRef())
 @click.option("--set", "sets", multiple=True, metavar="K=V", help="Change a key of the scenario first; may be repeated.")
 @click.option(
@@ -67,6 +68,8 @@ def evaluate(
       gaelp evaluate ppo parental_controls --set identity.mode=perfect
     """
     settings: Settings = ctx.obj
+    if not policies:
+        raise UsageError(f"only {scenario} is named: give policies, then the scenario, as in `gaelp evaluate ppo short`")
     library.when_compiling(lambda: say(settings, COMPILING))
     rows, failed = schooling.graded(scenario, sets, policies, asked, lambda step: say(settings, step))
     print_records(rows, settings, columns=COLUMNS)

@@ -361,12 +361,14 @@ def room_report(name_or_path: str, sets: Sequence[str], worlds: tuple[int, int],
     }
 
 
-def realism_checks(db_url: str, run_ref: str) -> tuple[list[Record], list[str]]:
+def realism_checks(
+    db_url: str, run_ref: str, on_share: Callable[[float], None] = lambda share: None
+) -> tuple[list[Record], list[str]]:
     """A run's figures against published and chosen bands, its scenario's economy, and what can't be judged."""
     from gaelp_sim.analyse import realism
     from gaelp_sim.analyse.economy import judged_economy
 
-    found, economy = realism.check_run(db_url, run_ref), judged_economy(stored_scenario(db_url, run_ref))
+    found, economy = realism.check_run(db_url, run_ref), judged_economy(stored_scenario(db_url, run_ref), on_share)
     return [check.as_json() for check in found.checks + economy.checks], found.left_out + economy.left_out
 
 

@@ -79,9 +79,20 @@ def query(settings: Settings, /, **given: Any) -> None:
     answer = library.answered(settings.db_url, sql, _asked(options, sql))
     chosen = options.format or ("json" if settings.as_json else "table")
     print_rows(answer.columns, answer.rows, format=chosen)
+    if not options.all_runs and not any(value for row in answer.rows for value in row):
+        _say_unfinished(settings, options.run_ref or "@last")
     say_more(settings, f"{len(answer.rows):,} rows in {answer.seconds:.3f} s")
     if answer.more:
         say(settings, f"more rows: only the first {options.limit:,} are shown; raise --limit to see them")
+
+
+def _say_unfinished(settings: Settings, run_ref: str) -> None:
+    """Why there may be nothing to see: a run's people come last."""
+    run = library.run_record(settings.db_url, run_ref)
+    if run["status"] != "FINISHED":
+        way = "watch" if run["status"] == "RUNNING" else "resume"
+        say(settings, f"run {run['run_id']} is {run['status']}: people, aliases and journeys are stored with its last day; "
+                      f"next: gaelp {way} {run['run_id']}")
 
 
 def _asked(options: QueryOptions, sql: str) -> library.Asked:

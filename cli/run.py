@@ -124,7 +124,8 @@ def resume(settings: Settings, /, run: str, *, workers: int | None, ray: str | N
     Example:
       gaelp resume @last
     """
-    if library.run_record(settings.db_url, run)["status"] == "FINISHED":
+    told = library.run_record(settings.db_url, run)
+    if told["status"] == "FINISHED" and told["policy"] != "imported":  # a log was never simulated: that is told below
         say(settings, "the run is finished already: nothing to do")
     library.when_compiling(lambda: say(settings, COMPILING))
     crew = library.crew_of(workers, ray)

@@ -96,7 +96,18 @@ def delete_run(settings: Settings, /, run: str, *, yes: bool) -> None:
     """
     record = library.run_record(settings.db_url, run)
     run_id = str(record["run_id"])
-    if not yes and not click.confirm(f"Delete run {run_id} ({record['scenario']}) and all its rows?", err=True):
+    if not yes and not _confirmed(run_id, f"Delete run {run_id} ({record['scenario']}) and all its rows?"):
         raise UsageError("nothing was deleted")
     library.deleted(settings.db_url, run_id)
     print_fields({"deleted": run_id}, settings)
+
+
+def _confirmed(run_id: str, question: str) -> bool:
+    """What the user answers; raises UsageError where nobody is there to answer."""
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort as abort:
+        if not isinstance(abort.__context__, EOFError):
+            raise
+        click.echo("", err=True)  # the question has no end of line
+        raise UsageError(f"nothing was deleted; next: gaelp runs delete {run_id} --yes, which does not ask") from None

@@ -11,6 +11,7 @@ from gaelp_sim.cli import library
 from gaelp_sim.cli.command import GaelpGroup, Settings
 from gaelp_sim.cli.output import print_json, print_records, print_rows, say, say_more
 from gaelp_sim.cli.params import RunRef, ScenarioRef
+from gaelp_sim.cli.progress import sharing
 from gaelp_sim.cli.run import COMPILING
 
 PACING_COLUMNS = (
@@ -171,7 +172,8 @@ def realism(ctx: click.Context, settings: Settings, /, run: str, *, samples: Pat
     if samples is not None:
         _print_beside(settings, run, samples)
         return
-    checks, left_out = library.realism_checks(settings.db_url, run)
+    with sharing(settings, "working out the economy") as on_share:
+        checks, left_out = library.realism_checks(settings.db_url, run, on_share)
     print_records(checks, settings, columns=REALISM_COLUMNS)
     for note in dict.fromkeys(str(check["note"]) for check in checks if check.get("note")):
         about = [str(check["quantity"]) for check in checks if check.get("note") == note]

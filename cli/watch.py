@@ -34,7 +34,7 @@ def watch(settings: Settings, /, run: str, *, every: float, once: bool) -> None:
     Day, spend against the limits, win rate, CAC so far and the latest sales, as the run's last commit point left them (a
     simulated day each); people by stage, as the last kept state has them (every ten days, and the end). On a terminal it is
     one picture that stays up to date; elsewhere a line for each commit point, or a JSON object a line with --json. It ends
-    with the run; Ctrl-C ends it before and leaves the run alone.
+    with the run, or where the run's process is gone; Ctrl-C ends it before and leaves the run alone.
 
     \b
     Example:
@@ -55,7 +55,9 @@ def _looking(settings: Settings, news: Iterator[dict[str, Any]], every: float, *
         if state != before:
             before, heard = state, time.monotonic()
             yield now
-        if once or now["status"] != "RUNNING":
+        if now["writer_is_gone"]:
+            say(settings, f"its process is gone; next: gaelp resume {now['run_id']}")
+        if once or now["writer_is_gone"] or now["status"] != "RUNNING":
             return
         if time.monotonic() - heard > SILENT_S:
             heard = time.monotonic()
@@ -73,7 +75,8 @@ def standing_line(now: dict[str, Any]) -> str:
     days, total = now["hours_done"] / HOURS_PER_DAY, now["hours_total"] / HOURS_PER_DAY
     pace = "" if now["pace"] is None else f" ({now['pace']:.0%} of the limits)"
     won = "-" if now["win_rate"] is None else f"{now['win_rate']:.1%}"
-    return (f"{now['status'].lower():<11} day {days:g} of {total:g}  spend ${now['spend_usd']:,.2f}{pace}  won {won}  "
+    status = "cut off" if now["writer_is_gone"] else now["status"].lower()
+    return (f"{status:<11} day {days:g} of {total:g}  spend ${now['spend_usd']:,.2f}{pace}  won {won}  "
             f"sales {now['sales']:,} (rivals {now['rival_sales']:,})  CAC so far {_cac(now)}")
 
 

@@ -1,8 +1,7 @@
 """gaelp-sim: a flight simulator for ad bidding.
 
->>> import gaelp_sim as gaelp
->>> done = gaelp.run("quickstart", db="sqlite://", sets=["population.people=200", "days=2"])  # doctest: +SKIP
->>> done.query("SELECT stage, COUNT(*) AS journeys FROM journeys GROUP BY 1")  # doctest: +SKIP
+`run` simulates a scenario into a SQL store and gives a `Run`, which answers `query` and `view` with numpy columns and
+lives again under another policy with `replay`; `open_run` and `runs` find what is stored. docs/python.md shows each.
 """
 
 from importlib import import_module

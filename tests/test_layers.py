@@ -10,7 +10,7 @@ import pytest
 from gaelp_sim.compiled import LEAVES
 from tests.source_tree import Source, package_sources
 
-GROUND = ("", "errors", "units", "compiled", "draws", "events")
+GROUND = ("", "errors", "units", "compiled", "draws", "events", "outside")
 MIDDLE = (
     "population", "market", "response", "recsim", "identity", "attribution", "observe", "store", "calibrate",
 )

@@ -11,9 +11,8 @@ import numpy as np
 from gaelp_sim.analyse.estimates import Z_95, Estimate, share
 from gaelp_sim.analyse.figures import StoredRun
 from gaelp_sim.analyse.real_samples import WEEKDAYS, path_figures, real_figures
-from gaelp_sim.errors import UsageError
 from gaelp_sim.events import US, Bools, Floats, Ints, TouchKind
-from gaelp_sim.store import Store
+from gaelp_sim.store import Store, check_finished
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_DAY, SECONDS_PER_HOUR
 from gaelp_sim.world.stored_scenario import stored_scenario
 
@@ -58,8 +57,7 @@ def against_data(db_url: str, run_ref: str, folder: Path) -> tuple[list[Beside],
     real, missing = real_figures(folder)
     with Store.open(db_url, must_exist=True) as store:
         record = store.find_run(run_ref)
-        if record.status != "FINISHED":
-            raise UsageError(f"run {record.run_id} is {record.status}; only a finished run can be compared: resume it")
+        check_finished(record, "can be compared")
         scenario = stored_scenario(record)
         simulated = simulated_figures(StoredRun.of(store, record, scenario))
     return [

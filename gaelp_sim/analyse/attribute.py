@@ -12,9 +12,8 @@ from gaelp_sim.analyse.journey_rewards import reward_rows
 from gaelp_sim.analyse.touch_paths import SalePaths, Window, stored_paths, touch_slots
 from gaelp_sim.attribution.models import CHANNEL_WEIGHTS, HALF_LIFE_DAYS, Credits, Options, credited
 from gaelp_sim.attribution.paths import Paths
-from gaelp_sim.errors import UsageError
 from gaelp_sim.events import NONE, US, Floats, Ints
-from gaelp_sim.store import RunRecord, Store
+from gaelp_sim.store import RunRecord, Store, check_finished
 
 CHANNEL, CAMPAIGN = "channel", "campaign"
 _LOW_32 = 2**32 - 1
@@ -73,8 +72,7 @@ def attribute(store: Store, run: RunRecord, requests: list[Request], reward: str
 
     Asking again replaces what the same settings gave before. Raises UsageError for a run that is not finished.
     """
-    if run.status != "FINISHED":
-        raise UsageError(f"run {run.run_id} is {run.status}; only a finished run can be attributed: resume it first")
+    check_finished(run, "can be attributed")
     read: dict[Window, SalePaths] = {}
     done = []
     for request in requests:

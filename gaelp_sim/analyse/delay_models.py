@@ -20,6 +20,8 @@ from gaelp_sim.units import SECONDS_PER_DAY
 ROUNDS, TOLERANCE = 3_000, 1e-10
 GROUPS = 600
 """Clicks without a known sale are grouped by how long they have been observed, in so many equal steps of the window."""
+SELLS_MOST = 1.0 - 1e-6
+"""Above it every click is taken to sell"""
 MIXTURE_SALES = 12
 _STEP = 1e-4
 
@@ -111,10 +113,16 @@ def fit_delayed_feedback(seen: Observed) -> DelayedFeedback:
 
 
 def delayed_feedback(seen: Observed) -> Estimate:
-    """Sales within the window by Chapelle's model; without a known sale nothing is known of delays, and it is `naive`."""
+    """Sales within the window by Chapelle's model.
+
+    Without a known sale nothing is known of delays, and it is `naive`; where every click sells, `kaplan_meier`, as the
+    likelihood then has no peak to tell an interval from.
+    """
     if not len(seen.delay_s):
         return naive(seen)
     fitted = fit_delayed_feedback(seen)
+    if fitted.sells > SELLS_MOST:
+        return kaplan_meier(seen)
 
     def rate(at: Floats) -> float:
         return float(_logistic(at[0]) * -np.expm1(-seen.window_s / np.exp(at[1])))
@@ -261,9 +269,12 @@ def _cdf(z: Floats) -> Floats:
 def mixture(seen: Observed) -> Estimate:
     """Sales within the window by the mixture of two lognormal delays; with fewer than MIXTURE_SALES known, `kaplan_meier`.
 
-    Six parameters can't be had from a handful of sales.
+    Six parameters can't be had from a handful of sales, nor an interval where every click sells.
     """
     if len(seen.delay_s) < MIXTURE_SALES:
+        return kaplan_meier(seen)
+    fitting = fit_mixture(seen)
+    if fitting.sells > SELLS_MOST:
         return kaplan_meier(seen)
     window = np.array([seen.window_s])
 
@@ -271,7 +282,7 @@ def mixture(seen: Observed) -> Estimate:
         fitted = Mixture.at(at)
         return float(fitted.sells * fitted.by(window)[0])
 
-    return _with_interval(rate, _mixture_likelihood(seen), fit_mixture(seen).parameters, seen.total)
+    return _with_interval(rate, _mixture_likelihood(seen), fitting.parameters, seen.total)
 
 
 def mixture_errors(seen: Observed, fitted: Mixture) -> Floats:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gaelp_sim.analyse.bands import Band
 from gaelp_sim.analyse.estimates import Estimate
 from gaelp_sim.analyse.realism import Check, Realism, judged
-from gaelp_sim.planning.plan import Problem
+from gaelp_sim.planning.plan import Plan, Problem
 from gaelp_sim.planning.recursion import EVERYTHING, Way
 from gaelp_sim.scenario.schema import Scenario
 
 MULTIPLES = (0.7, 1.2, 1.7)
 DAYS_MOST = 30
 """Longer scenarios are judged by their first days"""
+OnShare = Callable[[float], None]
+"""Called with the share of the work that is done"""
 _SOURCE = "worked out from the scenario; band chosen"
 OVER_SILENCE = "best possible profit over that without ads"
 OVER_RULE = "best possible profit over the best simple rule's"
@@ -62,26 +65,34 @@ class Economy:
         return {name: Estimate(value, value, value, 1) for name, value in values.items()}
 
 
-def economy_of(scenario: Scenario) -> Economy:
+def economy_of(scenario: Scenario, on_share: OnShare = lambda share: None) -> Economy:
     """Work out the economy of a scenario; e-mail is left out, which moves the figures by about a percent."""
     days = min(scenario.days, DAYS_MOST)
     problem = Problem.of(scenario.model_copy(update={"email": None, "days": days}))
-    silent, best = problem.plan(Way.SILENT).value_usd, problem.plan(Way.BEST).value_usd
-    rules = [problem.plan(Way.FIXED, multiple) for multiple in MULTIPLES]
-    rule = max(rules, key=lambda plan: plan.value_usd)
+    done = 0
+
+    def planned(way: Way, multiple: float = 1.0, money: float = 1.0) -> Plan:
+        nonlocal done
+        plan = problem.plan(way, multiple, money=money)
+        done += 1
+        on_share(done / (len(MULTIPLES) + 4))
+        return plan
+
+    silent, best = planned(Way.SILENT).value_usd, planned(Way.BEST).value_usd
+    rule = max((planned(Way.FIXED, multiple) for multiple in MULTIPLES), key=lambda plan: plan.value_usd)
     # A fixed way of bidding is worth sales - money x spend: two prices of money tell both.
-    dearer = problem.plan(Way.FIXED, rule.asked.multiple, money=2.0).value_usd
-    everything = problem.plan(Way.FIXED, EVERYTHING).value_usd
+    dearer = planned(Way.FIXED, rule.asked.multiple, money=2.0).value_usd
+    everything = planned(Way.FIXED, EVERYTHING).value_usd
     return Economy(
         silent, best, rule.value_usd, rule.asked.multiple, everything, 2.0 * rule.value_usd - dearer,
     )
 
 
-def judged_economy(scenario: Scenario) -> Realism:
+def judged_economy(scenario: Scenario, on_share: OnShare = lambda share: None) -> Realism:
     """The economy's figures beside their bands; what lies outside says why the scenario is degenerate."""
     if scenario.population.user_model is not None:
         return Realism([], ["the economy (an outside user model decides clicks)"])
-    found = judged(economy_of(scenario).figures(), BANDS)
+    found = judged(economy_of(scenario, on_share).figures(), BANDS)
     return Realism([check if check.passed else _degenerate(check) for check in found.checks], found.left_out)
 
 

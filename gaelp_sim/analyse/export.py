@@ -18,7 +18,7 @@ from typing import Any
 from gaelp_sim.analyse import exchange
 from gaelp_sim.analyse.terms import terms_of
 from gaelp_sim.errors import StoreIOError, UsageError
-from gaelp_sim.store import RunRecord, Store
+from gaelp_sim.store import RunRecord, Store, check_finished
 from gaelp_sim.store.view_rows import view_rows
 from gaelp_sim.store.views import VIEW_COLUMNS
 from gaelp_sim.units import MICROS_PER_UNIT
@@ -61,8 +61,7 @@ def export(store: Store, run: RunRecord, request: Request, on_file: OnFile) -> d
     Returns the manifest. Raises UsageError for a view that is not there, a folder that exists, an unfinished run, and
     Parquet without pyarrow; StoreIOError where the disk refuses.
     """
-    if run.status != "FINISHED":
-        raise UsageError(f"run {run.run_id} is {run.status}; only a finished run can be exported: resume it first")
+    check_finished(run, "can be exported")
     with appearing(request.folder, request.force) as aside:
         return _written(run, request, (_parts(store, run, request), _writer(request.to), aside), on_file)
 

@@ -12,7 +12,7 @@ from gaelp_sim.analyse.clusters import Interval, Sums, clusters_of, summed, tota
 from gaelp_sim.draws import Draws, Purpose
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import NONE, US, Bools, Floats, Ints, TouchKind
-from gaelp_sim.store import RunRecord, Store
+from gaelp_sim.store import RunRecord, Store, check_finished
 from gaelp_sim.units import HOURS_PER_DAY
 from gaelp_sim.world.counterfactual import Copies, Lives, Span, lived_through, worlds_of
 from gaelp_sim.world.shard import Shard, Task
@@ -97,8 +97,7 @@ def incrementality(store: Store, run: RunRecord, request: Request, on_step: OnSt
 
     on_step: called with the share of the work done. Raises UsageError for a run that is not finished or can't be tried.
     """
-    if run.status != "FINISHED":
-        raise UsageError(f"run {run.run_id} is {run.status}; only a finished run can be tried: resume it first")
+    check_finished(run, "can be tried")
     worlds, ads = _prepared(store, run, request)
     effects: list[Effect] = []
     per_touch: dict[str, Any] = {}

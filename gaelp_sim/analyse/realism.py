@@ -9,7 +9,7 @@ from gaelp_sim.analyse.bands import BANDS, Band
 from gaelp_sim.analyse.estimates import Estimate
 from gaelp_sim.analyse.figures import Figures, StoredRun, figures_of
 from gaelp_sim.errors import UsageError
-from gaelp_sim.store import Store
+from gaelp_sim.store import Store, check_finished
 from gaelp_sim.world.stored_scenario import stored_scenario
 
 DIGITS = 4
@@ -51,8 +51,7 @@ def check_run(db_url: str, run_ref: str) -> Realism:
     """
     with Store.open(db_url, must_exist=True) as store:
         record = store.find_run(run_ref)
-        if record.status != "FINISHED":
-            raise UsageError(f"run {record.run_id} is {record.status}; only a finished run can be judged: resume it first")
+        check_finished(record, "can be judged")
         scenario = stored_scenario(record)
         realism = judged(figures_of(StoredRun.of(store, record, scenario)), BANDS)
     if not realism.checks:

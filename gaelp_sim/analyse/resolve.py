@@ -18,7 +18,7 @@ from gaelp_sim.identity.pairs import Pairs, Parameters
 from gaelp_sim.population.people import cell_of
 from gaelp_sim.population.sightings import HOURS_PER_BLOCK, Devices, Told, habits, homes_of, seen_on_day
 from gaelp_sim.scenario.schema import Scenario
-from gaelp_sim.store import RunRecord, Store
+from gaelp_sim.store import RunRecord, Store, check_finished
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_DAY
 from gaelp_sim.world.stored_scenario import stored_scenario
 
@@ -52,8 +52,7 @@ def resolve_run(store: Store, run: RunRecord, request: Request) -> list[int]:
 
     Sightings are those of the run's people and seed: the same whenever they are asked for. The run itself is not touched.
     """
-    if run.status != "FINISHED":
-        raise UsageError(f"run {run.run_id} is {run.status}; only a finished run's devices can be linked: resume it first")
+    check_finished(run, "has devices that can be linked")
     scenario = stored_scenario(run, _observed_only(request.sets))
     met = _met(store, run, scenario)
     if not len(met.alias_id):

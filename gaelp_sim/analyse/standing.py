@@ -11,6 +11,7 @@ from gaelp_sim.store import RunRecord, Store
 from gaelp_sim.store.answers import Row, answer
 from gaelp_sim.store.code_names import STAGES
 from gaelp_sim.store.named_queries import REPORT_QUERIES
+from gaelp_sim.store.records import RUNNING
 from gaelp_sim.units import MICROS_PER_UNIT
 from gaelp_sim.world.snapshot import unpack
 
@@ -39,6 +40,8 @@ class Standing:
     stages_hour: int | None
     """The hour that the stages are of: a state is kept every ten days, people's rows are stored at the end"""
     recent: list[Row]
+    writer_is_gone: bool = False
+    """It is said to be running, and its process lives no more: it must be resumed to go on"""
 
     @property
     def win_rate(self) -> float | None:
@@ -87,6 +90,7 @@ class Watcher:
             None if row["limit_micros"] is None else int(row["limit_micros"]) / MICROS_PER_UNIT, int(row["sales"]),
             int(row["rival_sales"]), int(row["value_micros"]) / MICROS_PER_UNIT, dict(self._stages),
             None if self._stages_hour is None else self._stages_hour - first, recent,
+            row["status"] == RUNNING and self._store.writer_is_gone(self._run),
         )
 
     def _look_into_state(self, hour: int) -> None:

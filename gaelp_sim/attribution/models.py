@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from gaelp_sim.attribution.markov import chain_of
 from gaelp_sim.attribution.paths import Paths
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import Floats
+from gaelp_sim.outside import WHERE, named
 
 HALF_LIFE_DAYS = 7.0
 """Google's default for time decay."""
@@ -107,11 +107,10 @@ def credited(paths: Paths, model: str, options: Options) -> Credits:
 
 
 def _loaded(model: str) -> Callable[[Paths], object]:
-    module, _, name = model.partition(":")
     try:
-        function = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(f"--model {model}: {error}; is it importable from here?") from None
+        function = named(model)
+    except Exception as error:  # whatever an outsider's module raises is the outsider's to mend
+        raise UsageError(f"--model {model}: {type(error).__name__}: {error}; give module:function with {WHERE}") from None
     if not callable(function):
         raise UsageError(f"--model {model}: that is no function")
     return function

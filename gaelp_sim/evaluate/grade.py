@@ -23,7 +23,7 @@ from gaelp_sim.planning.seeds import HOLDOUT_SEED, TUNING_SEED
 from gaelp_sim.planning.shifted import shifted
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.world.crew import ALONE, Crew
-from gaelp_sim.world.policies import SILENT, policy_named
+from gaelp_sim.world.policies import SILENT, named_from_outside, policy_named
 
 NO_ADS, CLAIRVOYANT = "no ads", "clairvoyant"
 REFERENCES = {"one_step_lift": REFERENCE, "observable_planner": REFERENCE, CLAIRVOYANT: ORACLE}
@@ -86,6 +86,12 @@ def _tightened(scenario: Scenario, asked: Asked, on_step: OnStep) -> Scenario:
     return scenario.model_copy(update={"us": scenario.us.model_copy(update={"budget": budget})})
 
 
+def _plain(name: str, scenario: Scenario) -> Candidate:
+    """A named policy as it is. References know the constants of the world they are in; bidders from outside learn there."""
+    made = policy_named(name, scenario)
+    return Candidate(scenario, name if name in REFERENCES or named_from_outside(name) else made, "")
+
+
 @dataclass
 class _Judge:
     """Plays candidates where they are tuned, and where they are graded."""
@@ -97,12 +103,10 @@ class _Judge:
     """No ads in the tuning worlds"""
 
     def as_it_is(self, name: str) -> Candidate:
-        """A named policy; with its dial turned where the mode asks for it."""
-        if self.asked.mode != "profit":
+        """A named policy; with its dial turned where the mode asks for it, but for a bidder from outside."""
+        if self.asked.mode != "profit" and not named_from_outside(name):
             return self.chosen(name, of_policy(name))
-        if name in REFERENCES:  # they know the constants of the world they are in, whatever it is
-            return Candidate(self.scenario, name, "")
-        return Candidate(self.scenario, policy_named(name, self.scenario), "")
+        return _plain(name, self.scenario)
 
     def chosen(self, name: str, offered: Offered) -> Candidate:
         """The best candidate in the tuning worlds."""
@@ -147,7 +151,7 @@ class _Judge:
         known = self.scenario.model_copy(update={"identity": identity.model_copy(update={"mode": "perfect"})})
         for name in self._graded(kinds):
             told = f"{name}, users perfectly known"
-            found[told] = self.held(told, Candidate(known, policy_named(name, known), ""))
+            found[told] = self.held(told, _plain(name, known))
             kinds[told] = REFERENCE
         return found, kinds
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from difflib import get_close_matches
 
@@ -14,6 +13,7 @@ from gaelp_sim.events import Bools, Floats
 from gaelp_sim.learn.played_log import chances_along
 from gaelp_sim.market.rule_policy import LEVEL_MULTIPLES, NIGHT_HOURS, RulePolicy
 from gaelp_sim.observe.table import COLUMN
+from gaelp_sim.outside import WHERE, named
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 from gaelp_sim.world.policies import is_learned, policy_named
@@ -101,15 +101,14 @@ def _place(log: RunLog, multiple: float, creative: int) -> int:
 
 def _outsider(log: RunLog, name: str) -> Floats:
     """Somebody's own class: `chances(features, triples)` gives (n, triples)."""
-    module, _, attribute = name.partition(":")
     try:
-        answer = _method(getattr(importlib.import_module(module), attribute))(
+        answer = _method(named(name))(
             log.logged.observation.copy(), log.logged.triples.copy()
         )
         told = np.asarray(answer, dtype=np.float64)
     except Exception as error:  # whatever an outsider's module raises is the outsider's to mend
         raise UsageError(f"--policy {name}: {type(error).__name__}: {error}; give module:Class with chances(features, "
-                         "triples) and the module on PYTHONPATH") from error
+                         f"triples), and {WHERE}") from error
     wanted = (len(log.logged.action), len(log.logged.triples))
     if told.shape != wanted or not np.isfinite(told).all() or (told < 0).any():
         raise UsageError(f"--policy {name}: chances must be {wanted[0]} x {wanted[1]} numbers from 0 to 1")

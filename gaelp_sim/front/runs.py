@@ -9,10 +9,11 @@ from typing import Any, TypedDict, Unpack
 
 from gaelp_sim.analyse.paired import Pairing, paired_runs
 from gaelp_sim.errors import UsageError
+from gaelp_sim.front.analyses import causes, credits, frame_of, judged, only
 from gaelp_sim.front.frames import Frame
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.scenario.schema import Scenario
-from gaelp_sim.store import RunRecord, Store
+from gaelp_sim.store import RunRecord, Store, check_finished
 from gaelp_sim.store.console import QueryOptions, run_query
 from gaelp_sim.store.view_rows import view_rows
 from gaelp_sim.store.views import VIEW_COLUMNS
@@ -81,8 +82,7 @@ class Run:
     def summary(self) -> dict[str, Any]:
         """Its figures, with the keys of `gaelp run --json`; raises UsageError while it is unfinished."""
         record = self.record
-        if record.status != "FINISHED":
-            raise UsageError(f"run {self.id} is {record.status}; next: gaelp resume {self.id}")
+        check_finished(record, "has figures")
         return stored_summary(record).as_json()
 
     @property
@@ -107,6 +107,29 @@ class Run:
             blocks = view_rows(store.database, name, self.id, _BLOCK_ROWS)
             return Frame.of(tuple(VIEW_COLUMNS[name]), (row for block in blocks for row in block))
 
+    def attribute(self, *models: str) -> Frame:
+        """Credit its sales by models of attribution (names, or `module:function`; all of ours where none is named).
+
+        A row for each model and channel, as in the view `attribution`, which keeps it.
+        """
+        labels = credits(self.db, self.id, models)
+        return only(self.view("attribution"), "model", labels)
+
+    def incrementality(self, by: str = "channel") -> Frame:
+        """What its ads truly caused, by withholding them: rows of the view `incrementality`; by: all, channel or campaign.
+
+        By channel, attributions made before are graded: views `attribution_truth` and `attribution_errors`.
+        """
+        causes(self.db, self.id, by)
+        return only(self.view("incrementality"), "effect_of", {"all", by})
+
+    def ope(self, *policies: str, estimators: Sequence[str] = ("all",), sets: Sequence[str] = ()) -> Frame:
+        """Judge policies from its logged rows alone: a row for each policy and estimator, in USD a user.
+
+        sets: keys of the scenario, `key=value`, changed for the policies. Raises UsageError where the log can't be read so.
+        """
+        return judged((self.db, self.id), policies, estimators, sets)
+
     def replay(self, policy: str = LOGGED, **options: Unpack[ReplayOptions]) -> Replay:
         """The same people with the same luck under another policy or setting, stored as a run of its own."""
         asked = _with_crew({**options, "sets": tuple(options.get("sets", ()))})
@@ -128,8 +151,7 @@ class Replay:
     def differences(self) -> Frame:
         """A row for each figure: stored, replayed, difference, and the bounds of its 95 % interval."""
         parts = (self.pairing.figures, self.pairing.channels, self.pairing.segments)
-        rows = [asdict(one) for part in parts for one in part]
-        return Frame.of(tuple(rows[0]), [tuple(row.values()) for row in rows])
+        return frame_of([asdict(one) for part in parts for one in part])
 
 
 def run(scenario: str | Path | Scenario, **options: Unpack[RunOptions]) -> Run:

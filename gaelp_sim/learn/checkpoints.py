@@ -113,7 +113,9 @@ def read_manifest(folder: Path) -> Manifest:
         text = path.read_text(encoding="utf-8")
         told = json.loads(text)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}; name a checkpoint's folder") from None
+        inside = sorted(found.parent for found in folder.glob(f"*/{MANIFEST}"))
+        way = f"did you mean {CHECKPOINT}{inside[0]}?" if inside else "name a checkpoint's folder"
+        raise UsageError(f"{path}: {error.strerror or error}; {way}") from None
     except ValueError:
         raise UsageError(f"{path}: that is no JSON; the checkpoint is damaged: use another, or train again") from None
     wanted = set(Manifest.__annotations__)

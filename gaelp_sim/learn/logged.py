@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import FEATURE_COUNT, NONE, US, Bools, Floats, Ints
-from gaelp_sim.store import RunRecord, Store
+from gaelp_sim.store import RunRecord, Store, check_finished
 from gaelp_sim.units import MICROS_PER_UNIT, SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 _NUMBERS = (
@@ -126,8 +126,7 @@ def logged_of(name: str, told: LogRows, heard_by_s: int | None) -> Logged:
 
 
 def _check_run(run: RunRecord) -> None:
-    if run.status != "FINISHED":
-        raise UsageError(f"run {run.run_id} is {run.status}; only a finished run can be learned from: resume it first")
+    check_finished(run, "can be learned from")
     if run.log != "all":
         raise UsageError(f"run {run.run_id} logged {run.log} alone (log: {run.log}): what was lost or passed over is not "
                          "there to learn from; run it again with --set log=all")

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gaelp_sim.analyse.clusters import WORLDS_MIN
 from gaelp_sim.analyse.delay_models import MODELS, observed
 from gaelp_sim.analyse.delays import Request, clicks_of
+from gaelp_sim.analyse.economy import OnShare, judged_economy
 from gaelp_sim.analyse.realism import Realism, check_run
 from gaelp_sim.errors import UsageError
 from gaelp_sim.report.words import Known
-from gaelp_sim.store import RunRecord, Store, row_hash
+from gaelp_sim.store import RunRecord, Store, check_finished, row_hash
 from gaelp_sim.store.answers import Answer, Row, answer
 from gaelp_sim.store.named_queries import NAMED_QUERIES, REPORT_QUERIES
 from gaelp_sim.units import SECONDS_PER_HOUR
+from gaelp_sim.world.stored_scenario import stored_scenario
 
 ASKED = tuple(name for name in REPORT_QUERIES if name.startswith("report_")) + ("creative_wear_out",)
 CREDIT_WINDOW_DAYS = 30
@@ -53,6 +55,8 @@ class Facts:
     realism: Realism | str
     """Or why the run can't be judged"""
     row_hash: str
+    economy: Realism | None = None
+    """Its scenario's, where that was asked for: it takes as long as all else together"""
 
     def rows(self, name: str) -> list[Row]:
         """Rows of an answer."""
@@ -82,11 +86,7 @@ def facts_of(db_url: str, run_ref: str) -> Facts:
     """
     with Store.open(db_url, must_exist=True) as store:
         run = store.find_run(run_ref)
-        if run.status != "FINISHED":
-            raise UsageError(
-                f"run {run.run_id} is {run.status}; only a finished run has a page: gaelp watch {run.run_id} while it "
-                f"goes on, gaelp resume {run.run_id} where it was interrupted"
-            )
+        check_finished(run, "has a page")
         answers = {name: answer(store, run, _query(name), _parameters(run, name)) for name in ASKED}
         stories = [
             (row, answer(store, run, _query("journey_moments"), {"world": row["world_id"], "person": row["person_id"]}))
@@ -95,6 +95,11 @@ def facts_of(db_url: str, run_ref: str) -> Facts:
         expected = _expected(store, run)
         digest = row_hash(store, run)
     return Facts(run, answers, stories, expected, _realism(db_url, run), digest)
+
+
+def with_economy(facts: Facts, on_share: OnShare) -> Facts:
+    """The same with the economy of the run's scenario, worked out exactly. Raises UsageError for an imported log."""
+    return replace(facts, economy=judged_economy(stored_scenario(facts.run), on_share))
 
 
 def _query(name: str) -> Any:

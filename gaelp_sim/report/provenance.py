@@ -8,6 +8,8 @@ import shlex
 from markupsafe import Markup
 
 from gaelp_sim import __version__
+from gaelp_sim.analyse.economy import BANDS as ECONOMY
+from gaelp_sim.analyse.realism import Check, Realism
 from gaelp_sim.report import page
 from gaelp_sim.report.facts import Facts
 from gaelp_sim.world.stored_scenario import is_imported
@@ -16,33 +18,56 @@ DIGITS = 4
 
 
 def realism(facts: Facts) -> Markup:
-    """The run's figures beside published or chosen bands."""
-    found = facts.realism
-    if isinstance(found, str):
-        return page.section("realism", "Realism", page.say(f"Not judged: {found}"))
-    inside = sum(check.passed for check in found.checks)
-    rows = [
-        [
-            check.quantity,
-            "yes" if check.passed else Markup('<span class="bad">no</span>'),
-            _short(check.got),
-            f"{_short(check.got_low)} to {_short(check.got_high)}",
-            f"{_short(check.low)} to {_short(check.high)}",
-            check.source,
-        ]
-        for check in found.checks
-    ]
-    told = f"{inside} of {len(found.checks)} figures lie in their band, as far as luck can tell." + (
-        f" Too few observations to judge {len(found.left_out)} more." if found.left_out else ""
-    )
+    """The run's figures beside published or chosen bands, and its scenario's economy where that was worked out."""
+    found, economy = facts.realism, facts.economy
+    if isinstance(found, str) and economy is None:
+        return page.section("realism", "Realism", page.say(f"Not judged: {found}"), page.say(_ask(facts), "muted"))
+    checks = ([] if isinstance(found, str) else found.checks) + (economy.checks if economy else [])
+    rows = [_row(check) for check in checks]
+    if economy is None and not is_imported(facts.run):
+        rows.append([f"{len(ECONOMY)} figures of the scenario's economy", "not asked for", "", "", "", _command(facts)])
     heads = ("quantity", "in its band", "figure", "95 % interval", "band", "where the band comes from")
+    notes = dict.fromkeys(f"{check.quantity}: {check.note}" for check in (economy.checks if economy else []) if check.note)
     return page.section(
         "realism",
         "Realism: this run beside published figures",
-        page.say(told),
+        page.say(_told(found, economy)),
         page.table("", heads, rows, words=2, tail=1),
-        page.say(f"With the economy of the scenario as well: gaelp verify realism {facts.run.run_id}", "muted"),
+        *(page.say(note, "muted") for note in notes),
     )
+
+
+def _told(found: Realism | str, economy: Realism | None) -> str:
+    """How many figures lie in their band, and what could not be judged."""
+    parts = [one for one in (found, economy) if isinstance(one, Realism)]
+    checks = [check for part in parts for check in part.checks]
+    left_out = [name for part in parts for name in part.left_out]
+    inside = sum(check.passed for check in checks)
+    told = [f"{inside} of {len(checks)} figures lie in their band, as far as luck can tell."] if checks else []
+    if isinstance(found, str):
+        told.append(f"The run itself was not judged: {found}.")
+    if left_out:
+        told.append(f"Not to be judged: {len(left_out)} more; gaelp verify realism -v names them.")
+    return " ".join(told)
+
+
+def _row(check: Check) -> list[page.Cell]:
+    return [
+        check.quantity,
+        "yes" if check.passed else Markup('<span class="bad">no</span>'),
+        _short(check.got),
+        f"{_short(check.got_low)} to {_short(check.got_high)}",
+        f"{_short(check.low)} to {_short(check.high)}",
+        check.source,
+    ]
+
+
+def _ask(facts: Facts) -> str:
+    return "" if is_imported(facts.run) else f"The economy of its scenario, in some ten seconds more: {_command(facts)}"
+
+
+def _command(facts: Facts) -> str:
+    return f"gaelp report {facts.run.run_id} --economy"
 
 
 def _short(number: float) -> str:

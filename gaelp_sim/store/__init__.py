@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gaelp_sim.store.layout import ANALYSIS_TABLES, LAYOUTS, SIMULATION_TABLES
-    from gaelp_sim.store.records import Batch, Checkpoint, RunRecord
+    from gaelp_sim.store.records import Batch, Checkpoint, RunRecord, check_finished
     from gaelp_sim.store.rowhash import row_hash
     from gaelp_sim.store.store import Store
     from gaelp_sim.store.verify import verify_run
 
 __all__ = [
-    "ANALYSIS_TABLES", "LAYOUTS", "SIMULATION_TABLES", "Batch", "Checkpoint", "RunRecord", "Store", "row_hash",
-    "verify_run",
+    "ANALYSIS_TABLES", "LAYOUTS", "SIMULATION_TABLES", "Batch", "Checkpoint", "RunRecord", "Store", "check_finished",
+    "row_hash", "verify_run",
 ]
 
 _HOMES = {
@@ -28,6 +28,7 @@ _HOMES = {
     "Checkpoint": "records",
     "RunRecord": "records",
     "Store": "store",
+    "check_finished": "records",
     "row_hash": "rowhash",
     "verify_run": "verify",
 }

@@ -14,6 +14,7 @@ from typing import Any, TypedDict, Unpack
 from gaelp_sim.errors import RunNotFoundError, UsageError
 from gaelp_sim.store.as_of import tables_as_of
 from gaelp_sim.store.console_refusals import explain
+from gaelp_sim.store.engines import IN_MEMORY, NO_FILES
 from gaelp_sim.store.schema_version import HEAD
 from gaelp_sim.store.sql_text import first_word, parameter_names, pieces, statement
 from gaelp_sim.store.view_parts import resolve_marks, table_marks
@@ -140,6 +141,8 @@ def _target(url: str) -> dict[str, Any]:
     scheme, _, rest = url.partition("://")
     if scheme.split("+")[0] == "sqlite":
         path = rest.partition("?")[0].removeprefix("/")
+        if path in NO_FILES:
+            raise UsageError(f"{url}: {IN_MEMORY}")
         if not os.path.isfile(path):
             raise RunNotFoundError(f"no store at {path}; next: gaelp run quickstart")
         return {"dialect": "sqlite", "path": os.path.abspath(path), "place": path}

@@ -26,6 +26,9 @@ _SQLITE_PRAGMAS = (
     "PRAGMA temp_store=MEMORY",
     "PRAGMA journal_size_limit=67108864",
 )
+NO_FILES = ("", ":memory:")
+"""What SQLite takes for a database in memory"""
+IN_MEMORY = "a store in memory is gone when its command ends; next: --db sqlite:///FILE"
 _SYNCHRONOUS_LEVELS = ("OFF", "NORMAL", "FULL", "EXTRA")
 
 
@@ -158,15 +161,14 @@ def _plain(url: str) -> str:
 
 def _sqlite_engine(parsed: sa.URL, *, must_exist: bool) -> sa.Engine:
     import sqlalchemy as sa
-    from sqlalchemy.pool import StaticPool
 
-    path = parsed.database or ":memory:"
-    in_memory = path == ":memory:"
-    if must_exist and not in_memory and not os.path.exists(path):
+    path = parsed.database or ""
+    if path in NO_FILES:
+        raise StoreWriteError(f"sqlite://{'/' if path else ''}{path}: {IN_MEMORY}")
+    if must_exist and not os.path.exists(path):
         raise RunNotFoundError(f"{path}: no such store; next: `gaelp run SCENARIO` makes one, or name yours with --db")
-    pool: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
     engine = sa.create_engine(
-        parsed, connect_args={"isolation_level": None, "cached_statements": 256, "check_same_thread": False}, **pool
+        parsed, connect_args={"isolation_level": None, "cached_statements": 256, "check_same_thread": False}
     )
     synchronous = os.environ.get("GAELP_SYNCHRONOUS", "NORMAL").upper()
     if synchronous not in _SYNCHRONOUS_LEVELS:
@@ -176,7 +178,7 @@ def _sqlite_engine(parsed: sa.URL, *, must_exist: bool) -> sa.Engine:
     def prepare(raw: Any, _record: Any) -> None:
         for pragma in _SQLITE_PRAGMAS:
             raw.execute(pragma)
-        if raw.execute("PRAGMA journal_mode").fetchone()[0] != "wal" and not in_memory:
+        if raw.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             raw.execute("PRAGMA journal_mode=WAL")
         raw.execute(f"PRAGMA synchronous={synchronous}")
         raw.execute(f"ATTACH ':memory:' AS {SCHEMA}")

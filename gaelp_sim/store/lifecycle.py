@@ -113,6 +113,12 @@ def is_held(pid: int, host: str, token: str) -> bool:
     return started is not None and token.startswith(f"{started}-")
 
 
+def is_gone(run: RunRecord) -> bool:
+    """Whether an unfinished run's writer was a process of this machine that lives no more."""
+    here = run.writer_host == socket.gethostname()
+    return run.status == RUNNING and here and not is_held(run.writer_pid, run.writer_host, run.writer_token)
+
+
 def _process_start(pid: int) -> str | None:
     """When a process started, in clock ticks since boot ("0" where unknown); None for no such process."""
     try:

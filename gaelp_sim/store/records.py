@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gaelp_sim.errors import UsageError
 from gaelp_sim.store.columns import NumberColumn, ObjectColumn
 
 RUNNING, FINISHED, INTERRUPTED, FAILED = "RUNNING", "FINISHED", "INTERRUPTED", "FAILED"
@@ -62,6 +63,16 @@ class RunRecord:
 
 
 RUN_COLUMNS: tuple[str, ...] = tuple(f.name for f in fields(RunRecord))
+
+
+def check_finished(run: RunRecord, only: str) -> None:
+    """Raise UsageError, with the next step, for a run that is not finished; only: what a finished run alone can be."""
+    if run.status == FINISHED:
+        return
+    way = f"gaelp resume {run.run_id}"
+    if run.status == RUNNING:
+        way = f"gaelp watch {run.run_id} follows it; where its process is gone, {way} goes on"
+    raise UsageError(f"run {run.run_id} is {run.status}; only a finished run {only}; next: {way}")
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,10 @@ class Store:
         with self.database.reading() as link:
             return lifecycle.find(link, ref, self.url)
 
+    def writer_is_gone(self, run: RunRecord) -> bool:
+        """Whether nobody writes the run any more, though it is said to be running, as far as can be known from here."""
+        return lifecycle.is_gone(self.find_run(run.run_id))
+
     def runs(self) -> list[RunRecord]:
         """Every run, oldest first."""
         with self.database.reading() as link:

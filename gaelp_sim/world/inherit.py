@@ -9,7 +9,7 @@ from typing import Any
 from gaelp_sim.errors import UsageError
 from gaelp_sim.market.budgets import accounts_of
 from gaelp_sim.scenario.schema import Scenario
-from gaelp_sim.store import RunRecord, Store
+from gaelp_sim.store import RunRecord, Store, check_finished
 from gaelp_sim.world.snapshot import unpack
 from gaelp_sim.world.state import State
 from gaelp_sim.world.stored_scenario import stored_scenario
@@ -23,8 +23,7 @@ def inherited(store: Store, parent: RunRecord, scenario: Scenario) -> State:
 
     Raises UsageError where the parent is not finished, or where its people, codes and minds would not fit the child.
     """
-    if parent.status != "FINISHED":
-        raise UsageError(f"run {parent.run_id} is {parent.status}, only a finished run can be continued; resume it first")
+    check_finished(parent, "can be continued")
     before = stored_scenario(parent)
     for (name, old), (_, new) in zip(_kept(before), _kept(scenario), strict=True):
         if old != new:

@@ -18,7 +18,7 @@ from gaelp_sim.market.cast import DIFFICULTIES, Cast, Strategy, cast_of, who_lea
 from gaelp_sim.market.learning import AGGRESSION_MAX, VALUE_BOUNDS, Minds
 from gaelp_sim.scenario.scalars import one_line
 from gaelp_sim.scenario.schema import Scenario
-from gaelp_sim.store import Store
+from gaelp_sim.store import Store, check_finished
 from gaelp_sim.world.snapshot import unpack
 from gaelp_sim.world.stored_scenario import stored_scenario
 
@@ -107,8 +107,7 @@ def opponents_named(ref: str, db_url: str) -> Opponents:
 def opponents_of_run(store: Store, ref: str) -> Opponents:
     """What a finished run's rivals had learned at its end."""
     run = store.find_run(ref)
-    if run.status != "FINISHED":
-        raise UsageError(f"run {run.run_id} is {run.status}; only a finished run's rivals can be taken: resume it first")
+    check_finished(run, "has rivals that can be taken")
     last = store.checkpoint(run)
     assert last is not None, "a finished run has a checkpoint"
     state = unpack(last.state)

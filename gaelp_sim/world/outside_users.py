@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from gaelp_sim.draws import Draws, Purpose, Words
 from gaelp_sim.errors import UserModelError
 from gaelp_sim.events import NONE, US, Bools, Column, Floats, Ints
+from gaelp_sim.outside import WHERE, named
 from gaelp_sim.population.people import People
 from gaelp_sim.recsim.adapter import INTERFACE, LUCK_WORDS, Answer, RecSimUserAdapter
 from gaelp_sim.recsim.documents import AdDocument, documents_of, topics_of
@@ -33,13 +33,12 @@ def user_model_named(scenario: Scenario) -> RecSimUserAdapter | None:
     name = scenario.population.user_model
     if name is None:
         return None
-    module, _, attribute = name.partition(":")
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        found = named(name)
     except Exception as error:  # whatever an outsider's module raises is the outsider's to mend
         raise UserModelError(
             f"population.user_model {name}: {type(error).__name__}: {error}; "
-            "give module:Class with the module on PYTHONPATH"
+            f"give module:Class with {WHERE}"
         ) from error
     if not isinstance(found, type) or not all(callable(getattr(found, verb, None)) for verb in INTERFACE):
         raise UserModelError(

@@ -17,6 +17,7 @@ from gaelp_sim.events import Bids, Opportunities, Outcomes, Statistics
 from gaelp_sim.market.bidder import Bidder, Moment, checked_answer
 from gaelp_sim.market.outside_policy import OUTSIDE, OutsidePolicy
 from gaelp_sim.market.rule_policy import RulePolicy
+from gaelp_sim.outside import WHERE, named
 from gaelp_sim.scenario.schema import Scenario
 
 DEFAULT_POLICY = "rule"
@@ -110,13 +111,12 @@ def outsider_named(name: str, said: str, scenario: Scenario) -> Bidder:
 
     Raises UsageError where there is none, or where it is no bidder.
     """
-    module, _, attribute = name.partition(":")
     try:
-        made = getattr(importlib.import_module(module), attribute)
+        made = named(name)
         bidder = made.of(scenario) if hasattr(made, "of") else made(scenario)
     except Exception as error:  # whatever an outsider's module raises is the outsider's to mend
         raise UsageError(
-            f"{said}: {type(error).__name__}: {error}; give module:Class with the module on PYTHONPATH; "
+            f"{said}: {type(error).__name__}: {error}; give module:Class with {WHERE}; "
             "the class takes the scenario, or has a static method `of` that does."
         ) from error
     missing = [verb for verb in ("bid", "observe", "update") if not callable(getattr(bidder, verb, None))]
@@ -148,6 +148,8 @@ class _Guarded:
         self._asked("update", statistics)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "bidder":  # asked of one that is being copied, and has no bidder yet
+            raise AttributeError(name)
         found = getattr(self.bidder, name)
         return partial(self._asked, name) if name in ("state", "restore") else found
 

@@ -10,7 +10,7 @@ from gaelp_sim.errors import UsageError
 from gaelp_sim.market.outside_policy import OUTSIDE
 from gaelp_sim.scenario.resolved import resolved_text, scenario_hash
 from gaelp_sim.scenario.schema import Scenario
-from gaelp_sim.store import RunRecord, Store, row_hash
+from gaelp_sim.store import RunRecord, Store, check_finished, row_hash
 from gaelp_sim.world.crew import ALONE, Crew
 from gaelp_sim.world.followed import Followed
 from gaelp_sim.world.inherit import AS_THEY_WERE, REPLAYS, RIVALS, check_same_people, follows
@@ -106,8 +106,7 @@ def replayable(store: Store, run_ref: str) -> RunRecord:
     if is_imported(run):
         raise UsageError(f"run {run.run_id} is an imported log ({run.scenario_name}): there is no world behind it that "
                          f"could be simulated again; next: gaelp ope {run.run_id} --policy P, which asks its rows alone")
-    if run.status != "FINISHED":
-        raise UsageError(f"run {run.run_id} is {run.status}; only a finished run can be replayed: resume it first")
+    check_finished(run, "can be replayed")
     return run
 
 

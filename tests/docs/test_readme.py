@@ -19,10 +19,9 @@ from tests.source_tree import ROOT
 def test_commands_print_what_the_readme_shows(block: list[Shown], tmp_path: Path) -> None:
     """Each command of a block is run in one empty folder and prints what stands below it."""
     for shown in block:
-        if os.environ.get("UPDATE_GOLDEN"):
-            _rewrite(shown, _printed(shown.command, tmp_path))
-            continue
-        assert normalised(_printed(shown.command, tmp_path)) == normalised(shown.output), shown.command
+        said = printed(shown.command, tmp_path)
+        if not rewritten(ROOT / "README.md", shown, said):
+            assert normalised(said) == normalised(shown.output), shown.command
 
 
 def test_the_tutorials_commands_work(tmp_path: Path) -> None:
@@ -31,8 +30,8 @@ def test_the_tutorials_commands_work(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
     for block in console_blocks(text):
         for shown in block:
-            printed = _printed(shown.command, tmp_path)
-            assert not shown.output.strip() or normalised(printed) == normalised(shown.output), shown.command
+            said = printed(shown.command, tmp_path)
+            assert not shown.output.strip() or normalised(said) == normalised(shown.output), shown.command
 
 
 def test_python_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,15 +65,18 @@ def test_make_targets(target: str) -> None:
     assert f"`make {target}`" in TEXT or f"make {target}" in TEXT
 
 
-def _rewrite(shown: Shown, output: str) -> None:
-    """Put what the command prints now into the README; the diff is the review."""
-    path = ROOT / "README.md"
-    text = path.read_text(encoding="utf-8")
-    old, new = (f"$ {shown.command}\n{printed}" for printed in (shown.output, output))
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+def rewritten(page: Path, shown: Shown, said: str) -> bool:
+    """With UPDATE_GOLDEN set, put what the command prints now into the page; the diff is the review."""
+    if not os.environ.get("UPDATE_GOLDEN"):
+        return False
+    text = page.read_text(encoding="utf-8")
+    old, new = (f"$ {shown.command}\n{output}" for output in (shown.output, said))
+    page.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return True
 
 
-def _printed(command: str, folder: Path) -> str:
+def printed(command: str, folder: Path) -> str:
+    """What a command says on stdout in a folder; it must succeed."""
     binaries = str(Path(sys.executable).parent)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("GAELP_", "COLUMNS"))},

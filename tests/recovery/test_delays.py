@@ -125,6 +125,18 @@ def test_nothing_known_yet() -> None:
     assert mixture(observed(np.arange(5), np.arange(5) + 7, 100, WINDOW)).value == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("sold, total", [(1, 1), (3, 3), (9, 10), (200, 200), (199, 200)])
+def test_all_clicks_sell(sold: int, total: int) -> None:
+    """Every click, or every click but the last one, has sold: a rate near one, with room below."""
+    clicked = np.arange(total) * 1_000
+    reported = np.where(np.arange(total) < sold, clicked + 5_000 + 37 * clicked % 4_001, NONE)
+    seen = observed(clicked, reported, int(clicked[-1]) + 10_000, WINDOW)
+    for model in MODELS.values():
+        found = model(seen)
+        assert 0.0 <= found.low < found.high <= 1.0 and found.value >= 0.9
+        assert found.low <= found.value <= found.high + 1e-12
+
+
 def test_the_normal_distribution_function() -> None:
     """Three quantiles that everybody knows."""
     assert normal_cdf(np.array([0.0, 1.959964, -1.0])) == pytest.approx([0.5, 0.975, 0.158655], abs=1e-6)

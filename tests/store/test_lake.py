@@ -209,18 +209,19 @@ def test_an_attack_on_a_lake_is_refused(asked, sql: str) -> None:
         asked(sql)
 
 
-def test_the_lock_alone_holds_too(asked, in_lake: str) -> None:
+def test_the_lock_alone_holds_too(asked, in_lake: str, tmp_path: Path) -> None:
     """Were the parse to let all through, no file, setting or extension is in reach."""
     import duckdb
 
     with Store.open(in_lake) as store, store.database.reading() as link:
         session, _ = open_session(link, [store.runs()[-1].run_key], ["journey"])
     for sql in ("SELECT * FROM read_text('/etc/passwd')", "SELECT * FROM '/etc/passwd'", "SET threads = 8", "LOAD httpfs",
-                "COPY (SELECT 1) TO '/tmp/gaelp_escaped.csv'", "ATTACH '/tmp/gaelp_escaped.db'", "INSTALL httpfs",
+                f"COPY (SELECT 1) TO '{tmp_path}/escaped.csv'", f"ATTACH '{tmp_path}/escaped.db'", "INSTALL httpfs",
                 "RESET enable_external_access", "SELECT * FROM glob('/etc/*')"):
         with pytest.raises(duckdb.Error):
             session.execute(sql).fetchall()
     session.close()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("sql", [BOMBS[0], BOMBS[5], ESCAPES[0], "DELETE FROM journeys", "SELECT * FROM person"])

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from gaelp_sim.errors import CorruptStoreError, RunNotFoundError, StoreBusyError, UsageError
-from gaelp_sim.store import Store, row_hash
+from gaelp_sim.store import Store, check_finished, row_hash
 
 HELD_BY_ANOTHER = """
 import sys
@@ -41,6 +41,30 @@ def test_finding_by_prefix(db_url: str, run_record) -> None:
             store.find_run(runs[1].run_id[:-1] + "x")
         with pytest.raises(RunNotFoundError):
             store.find_run("")
+
+
+def test_a_writer_that_is_gone_is_told_from_one_that_writes(db_url: str, run_record) -> None:
+    """Here, in another process, in none that lives; a run that is closed has no writer to be gone."""
+    with Store.open(db_url) as store:
+        mine = store.begin_run(run_record, {})
+        assert not store.writer_is_gone(mine)
+        words = [sys.executable, "-c", HELD_BY_ANOTHER, db_url]
+        other = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert other.stdout is not None
+        theirs = store.find_run(other.stdout.readline().decode().strip())
+        assert not store.writer_is_gone(theirs)
+        other.kill()
+        other.communicate()
+        assert store.writer_is_gone(theirs) and not store.writer_is_gone(store.finish_run(mine, "FINISHED", {}))
+
+
+@pytest.mark.parametrize("status, way", [("INTERRUPTED", "gaelp resume abc"), ("FAILED", "gaelp resume abc"), (
+    "RUNNING", "gaelp watch abc follows it; where its process is gone, gaelp resume abc goes on")])
+def test_what_is_not_finished_is_told_with_the_way_on(run_record, status: str, way: str) -> None:
+    check_finished(replace(run_record, status="FINISHED"), "can be judged")
+    with pytest.raises(UsageError) as told:
+        check_finished(replace(run_record, run_id="abc", status=status), "can be judged")
+    assert str(told.value) == f"run abc is {status}; only a finished run can be judged; next: {way}"
 
 
 def test_resuming_gives_the_rows_of_an_uninterrupted_run(db_url: str, run_record, made_batch) -> None:

@@ -140,7 +140,7 @@ def test_a_child_keeps_its_users(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "told"), [
-    ("nowhere_at_all:Users", "ModuleNotFoundError: .*; give module:Class with the module on PYTHONPATH"),
+    ("nowhere_at_all:Users", "ModuleNotFoundError: .*; give module:Class with the module in this folder or on PYTHONPATH"),
     ("gaelp_sim.units:Nobody", "AttributeError"),
     ("os:abort", "is no class with simulate_response, update_state, is_terminal, reset"),
     ("gaelp_sim.recsim.interests:InterestState", "is no class with simulate_response"),

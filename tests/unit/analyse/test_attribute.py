@@ -214,5 +214,5 @@ def test_unfinished_runs_are_refused(stored: tuple[Store, RunRecord, RunRecord])
     from dataclasses import replace
 
     store, record, _ = stored
-    with pytest.raises(UsageError, match="resume it first"):
+    with pytest.raises(UsageError, match="next: gaelp resume"):
         attribute(store, replace(record, status="INTERRUPTED"), [Request("last")])

@@ -203,6 +203,6 @@ def test_mistakes_are_told(stored: tuple[Store, RunRecord], tmp_path: Path) -> N
     for form in OTHER_FORMS:
         with pytest.raises(UsageError, match="columns of its own"):
             _export(stored, Request(form, tmp_path / "a", ("journeys",)))
-    with pytest.raises(UsageError, match="resume it first"):
+    with pytest.raises(UsageError, match="next: gaelp resume"):
         export(store, replace(record, status="INTERRUPTED"), Request("csv", tmp_path / "a"), lambda name, rows: None)
     assert not list(tmp_path.iterdir())

@@ -93,7 +93,7 @@ def test_unfinished_runs_are_refused(stored: tuple[Store, RunRecord]) -> None:
     """Half a run can't be tried."""
     from dataclasses import replace
 
-    with pytest.raises(UsageError, match="resume it first"):
+    with pytest.raises(UsageError, match="next: gaelp resume"):
         incrementality(stored[0], replace(stored[1], status="INTERRUPTED"), Request(), _silent)
 
 

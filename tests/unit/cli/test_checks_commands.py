@@ -37,12 +37,12 @@ def test_replay_says_whether_the_rows_came_back(monkeypatch: pytest.MonkeyPatch,
 
 def test_realism_ends_with_1_where_a_band_is_missed(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     """All rows are printed; the exit code tells whether all passed."""
-    monkeypatch.setattr(library, "realism_checks", lambda url, ref: (CHECKS, []))
+    monkeypatch.setattr(library, "realism_checks", lambda url, ref, on_share: (CHECKS, []))
     assert exit_code(["verify", "realism"]) == 1
     streams = capsys.readouterr()
     assert streams.out.splitlines()[2].split("  ")[0] == "click rate, search"
     assert streams.err == "1 of 2 figures lie in their band\n"
-    monkeypatch.setattr(library, "realism_checks", lambda url, ref: (CHECKS[:1], []))
+    monkeypatch.setattr(library, "realism_checks", lambda url, ref, on_share: (CHECKS[:1], []))
     assert exit_code(["verify", "realism", "@last", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == CHECKS[:1]
 

@@ -31,7 +31,7 @@ def test_what_is_missing_is_told_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A package of the core and the disk are faults; an extra is none."""
-    gone = {"simpy", "torch"}
+    gone = {"simpy", "torch", "psycopg"}
     true = doctor._version
     monkeypatch.setattr(doctor, "_version", lambda name: None if name in gone else true(name))
     monkeypatch.setattr(doctor, "DISK_LEAST_BYTES", 1 << 80)
@@ -40,6 +40,7 @@ def test_what_is_missing_is_told_with_what_to_do(
     wrong = {name for name, row in found.items() if not row["passed"]}
     assert code == 1 and wrong == {"core", "disk", "compiled loops"}
     assert found["core"]["next"] == "pip install simpy" and found["extra learn"]["next"] == "pip install torch"
+    assert found["extra postgres"]["next"] == "pip install 'psycopg[binary]'"
 
 
 def test_an_old_store_is_told_from_a_sound_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

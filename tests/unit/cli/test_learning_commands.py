@@ -60,6 +60,7 @@ def test_learn_from_a_stored_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("words, told", [
     (["train", "shrt", "--out", "x"], "short"), (["evaluate", "checkpoint:nowhere", "short"], "name a checkpoint's folder"),
     (["checkpoints", "list", "nowhere"], "no checkpoint lies there"), (["evaluate", "rul", "short"], "did you mean 'rule'"),
+    (["evaluate", "ppo"], "only ppo is named: give policies, then the scenario, as in `gaelp evaluate ppo short`"),
 ])
 def test_mistakes_are_one_line(
     words: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured

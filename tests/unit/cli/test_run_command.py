@@ -118,7 +118,7 @@ def test_resume_takes_the_last_run_by_default(monkeypatch: pytest.MonkeyPatch, c
         return SimpleNamespace(as_json=lambda: SUMMARY)
 
     monkeypatch.setattr(library, "resumed", resumed)
-    monkeypatch.setattr(library, "run_record", lambda url, ref: {"status": "FINISHED"})
+    monkeypatch.setattr(library, "run_record", lambda url, ref: {"status": "FINISHED", "policy": "rule"})
     assert exit_code(["resume", "--workers", "2", "--db", "sqlite:///x.db"]) == 0
     assert calls == [("sqlite:///x.db", "@last", Crew(2))]
     assert capsys.readouterr().err.startswith("the run is finished already: nothing to do\n")

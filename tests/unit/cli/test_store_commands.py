@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -74,6 +75,37 @@ def test_runs_delete_asks_first(url: str, capsys: Captured, monkeypatch: pytest.
     assert exit_code(["runs", "delete", first, "--yes"]) == 0
     capsys.readouterr()
     assert _run_ids(capsys) == [last]
+
+
+def test_runs_delete_without_anybody_to_answer(
+    url: str, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No end of input is taken for a yes, and the way without a question is told."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert exit_code(["runs", "delete", "@last"]) == 2
+    assert "nothing was deleted; next: gaelp runs delete" in capsys.readouterr().err
+    assert len(_run_ids(capsys)) == 2
+
+
+def test_an_unfinished_run_tells_why_nothing_is_there(url: str, capsys: Captured) -> None:
+    """Its people come with its last day; a finished run without rows says nothing more."""
+    people = ["query", "SELECT COUNT(*) FROM people"]
+    assert exit_code(people) == 0 and "last day" not in capsys.readouterr().err
+    with Store.open(url) as store:
+        run = store.begin_run(RunRecord("tiny", "name: tiny", "0" * 64, 1, 10, 1, 1, START_S, 24), {"channel": ["search"]})
+        store.finish_run(run, "INTERRUPTED", {})
+    assert exit_code(people) == 0
+    assert f"journeys are stored with its last day; next: gaelp resume {run.run_id}" in capsys.readouterr().err
+    assert exit_code(["query", "SELECT status FROM runs"]) == 0 and not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("db", ["sqlite://", "sqlite:///:memory:"])
+@pytest.mark.parametrize("words", [["run", "short"], ["query", "SELECT 1"], ["runs", "list"]], ids=lambda words: words[0])
+def test_a_store_in_memory_is_refused(db: str, words: list[str], capsys: Captured) -> None:
+    """Its rows would be gone with the command that made them."""
+    assert exit_code([*words, "--db", db]) in (2, 73)
+    told = "a store in memory is gone when its command ends; next: --db sqlite:///FILE"
+    assert capsys.readouterr().err == f"error: {db}: {told}\n"
 
 
 def test_unknown_run(url: str, capsys: Captured) -> None:

@@ -44,6 +44,7 @@ NOW: dict[str, Any] = {
     "win_rate": 0.4,
     "cac_usd": 50.0,
     "pace": 0.5,
+    "writer_is_gone": False,
 }
 
 
@@ -77,6 +78,18 @@ def test_silence_is_explained(
     monkeypatch.setattr(watching, "SILENT_S", -1.0)
     assert exit_code(["watch", "@last"]) == 0
     assert "gaelp resume abc" in capsys.readouterr().err
+
+
+def test_a_run_whose_process_is_gone_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is waited for; the way on is said."""
+    monkeypatch.setattr(library, "standings", lambda url, ref: iter([NOW | {"writer_is_gone": True}] * 9))
+    for words in ([], ["--once"]):
+        assert exit_code(["watch", "@last", *words]) == 0
+        told = capsys.readouterr()
+        assert told.out.startswith("cut off     day 1 of 2") and len(told.out.splitlines()) == 1
+        assert told.err == "its process is gone; next: gaelp resume abc\n"
 
 
 def test_the_picture_shows_all_of_it() -> None:

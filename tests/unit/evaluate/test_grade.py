@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -12,6 +15,7 @@ from gaelp_sim.planning.played import played
 from gaelp_sim.planning.seeds import HOLDOUT_SEED, TUNING_SEED
 from gaelp_sim.scenario.loading import load_scenario
 from gaelp_sim.scenario.schema import Scenario
+from gaelp_sim.world.policies import policy_named
 
 DAY = 86_400
 
@@ -53,3 +57,47 @@ def test_a_small_evaluation(scenario: Scenario) -> None:
 
 def test_a_fixed_bidder_bids_a_multiple_of_the_market(scenario: Scenario) -> None:
     assert (fixed(scenario, 2.0).price_micros == 2 * fixed(scenario, 1.0).price_micros).all()  # type: ignore[attr-defined]
+
+
+CLIMBER = """
+import numpy as np
+from gaelp_sim.events import Bids, Statistics
+
+class Climber:
+    def __init__(self, scenario):
+        self.name, self.hours = "Climber", 0
+    def bid(self, opportunities, moment):
+        n, none = len(opportunities), np.zeros(len(opportunities), dtype=np.int16)
+        return Bids(np.full(n, 100_000 * (1 + self.hours)), none, none, np.ones(n))
+    def observe(self, opportunities, outcomes):
+        return Statistics(np.ones(1, dtype=np.int64))
+    def update(self, statistics):
+        self.hours += 1
+    def state(self):
+        return {"hours": np.array(self.hours)}
+    def restore(self, state):
+        self.hours = int(state["hours"])
+"""
+
+
+@pytest.mark.parametrize("mode", ["profit", "growth"])
+def test_a_bidder_from_outside_is_graded_as_it_is(
+    scenario: Scenario, mode: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that learns: it bids as in a run, more from hour to hour, and begins anew in each grade."""
+    (tmp_path / "climbing.py").write_text(CLIMBER, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    asked = Asked(("climbing:Climber",), mode=mode, worlds=2, tuning_worlds=1, baselines=("fixed",), references=())
+    row = next(row for row in evaluate(scenario, asked, lambda step: None) if row.kind == "graded")
+    again = played(scenario.model_copy(update={"seed": HOLDOUT_SEED}), "climbing:Climber", range(2))
+    assert row.spend_usd == pytest.approx(again.spend_usd.mean()) and row.spend_usd > 0
+
+
+def test_a_bidder_from_outside_can_be_copied(
+    scenario: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Played as it is, not by name: a copy bids, so that the one it was copied from learns nothing."""
+    (tmp_path / "climbing_copied.py").write_text(CLIMBER, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    bidder = policy_named("climbing_copied:Climber", scenario)
+    assert played(scenario, bidder, range(1)).opportunities.sum() > 0 and bidder.hours == 0  # type: ignore[attr-defined]

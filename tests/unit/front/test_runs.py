@@ -86,3 +86,41 @@ def test_importing_costs_nothing() -> None:
     code = "import sys, gaelp_sim; print(sorted(name for name in sys.modules if name in ('numpy', 'sqlalchemy', 'numba')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]" and "run" in dir(gaelp)
+
+
+@pytest.fixture(scope="module")
+def sold(tmp_path_factory: pytest.TempPathFactory) -> gaelp.Run:
+    """A run with some sales."""
+    db = f"sqlite:///{tmp_path_factory.mktemp('sold') / 'runs.db'}"
+    return gaelp.run("short", db=db, sets=["population.people=600"], worlds=2)
+
+
+def _printed(command: list[str], run: gaelp.Run, capsys: pytest.CaptureFixture[str]) -> dict[str, list[dict[str, object]]]:
+    capsys.readouterr()
+    assert exit_code([*command, "--db", run.db, "--json"]) == 0
+    found: dict[str, list[dict[str, object]]] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_credits_and_causes_are_the_command_lines(sold: gaelp.Run, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = sold.attribute("linear", "markov")
+    told = _printed(["attribute", sold.id, "--model", "linear", "--model", "markov"], sold, capsys)["channels"]
+    assert set(mine["model"]) == {"linear", "markov"}
+    assert mine["conversions"].sum() == pytest.approx(sum(float(str(row["conversions"])) for row in told)) and len(told) > 3
+    assert set(sold.attribute()["model"]) > {"first", "shapley", "linear"}
+    caused = sold.incrementality()
+    told = _printed(["incrementality", sold.id, "--by", "channel"], sold, capsys)["effects"]
+    assert caused["sales_delta"].tolist() == [row["sales_delta"] for row in told] and caused["channel"][0] is None
+    assert set(sold.view("attribution_errors")["model"]) == set(sold.view("attribution")["model"])
+    with pytest.raises(UsageError, match="no attribution model is called 'lst'"):
+        sold.attribute("lst")
+    with pytest.raises(UsageError, match="by='day': ads are withheld by all, channel, campaign"):
+        sold.incrementality("day")
+
+
+def test_a_log_is_judged_as_on_the_command_line(sold: gaelp.Run, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch")
+    mine = sold.ope("random", estimators=["dr", "ips"])
+    told = _printed(["ope", sold.id, "--policy", "random", "--estimator", "dr", "--estimator", "ips"], sold, capsys)
+    assert mine["value"].tolist() == [row["value"] for row in told["estimates"]]
+    assert mine["estimator"].tolist() == ["dr", "ips"]

@@ -111,3 +111,8 @@ def test_another_scenario_is_refused(folder: Path) -> None:
 
 def test_no_folder_is_one_line(tmp_path: Path) -> None:
     assert "name a checkpoint's folder" in _refused(tmp_path / "nothing")
+
+
+def test_the_folder_of_a_training_is_told_from_its_policies(folder: Path) -> None:
+    """What `gaelp train --out` was given holds `best` and `last`."""
+    assert f"did you mean checkpoint:{folder}?" in _refused(folder.parent)

@@ -141,7 +141,7 @@ def test_what_cannot_be_learned_from_is_refused(tmp_path: Path) -> None:
     silent = run(RunRequest(scenario("days=3"), url, policy="silent"))
     with Store.open(url) as store:
         record = store.find_run(wins.run_id)
-        for refused, why in ((record, "log=all"), (replace(record, status="INTERRUPTED"), "resume it first")):
+        for refused, why in ((record, "log=all"), (replace(record, status="INTERRUPTED"), "next: gaelp resume")):
             with pytest.raises(UsageError, match=why) as told:
                 read_logged(store, refused)
             assert "\n" not in str(told.value)

@@ -12,6 +12,7 @@ import pytest
 from gaelp_sim.analyse.attribute import Request as Attributing
 from gaelp_sim.analyse.attribute import attribute
 from gaelp_sim.analyse.delays import Request, rates
+from gaelp_sim.analyse.economy import BANDS, judged_economy
 from gaelp_sim.analyse.import_log import import_log
 from gaelp_sim.analyse.life_sums import life_of
 from gaelp_sim.analyse.paired import paired
@@ -19,7 +20,7 @@ from gaelp_sim.calibrate.mapping import load_mapping
 from gaelp_sim.cli.main import exit_code
 from gaelp_sim.errors import UsageError
 from gaelp_sim.report import words
-from gaelp_sim.report.facts import Facts, facts_of
+from gaelp_sim.report.facts import Facts, facts_of, with_economy
 from gaelp_sim.report.money import money_of
 from gaelp_sim.report.palette import DARK, LIGHT, contrast
 from gaelp_sim.report.report import BYTES_MAX, report_html
@@ -30,6 +31,7 @@ from gaelp_sim.store.console import run_query
 from gaelp_sim.store.named_queries import parse_parameters
 from gaelp_sim.world.request import Progress
 from gaelp_sim.world.simulate import RunRequest, run
+from gaelp_sim.world.stored_scenario import stored_scenario
 from tests.unit.report.conftest import Stored
 
 
@@ -177,6 +179,33 @@ def test_a_run_without_sales_of_ours_has_a_page(stored: Stored) -> None:
     assert f"gaelp incrementality {stored.small} --by channel" in text
     assert "not measured" in text and "Not judged" in text
     assert not re.search(r"(?<![A-Za-z])(nan|inf|None)(?![a-z])", text)
+
+
+def test_the_economy_is_there_when_it_is_asked_for(facts: Facts, stored: Stored) -> None:
+    """Else a line says how; its figures are those of `gaelp verify realism`, and the page comes out the same again."""
+    asking = f"gaelp report {stored.busy} --economy"
+    assert asking in _Page(report_html(facts)).text
+    shares: list[float] = []
+    told = with_economy(facts, shares.append)
+    text = report_html(told)
+    with Store.open(stored.url) as store:
+        found = judged_economy(stored_scenario(store.find_run(stored.busy)))
+    assert shares == sorted(shares) and shares[-1] == 1.0 and len(shares) == 7
+    for check in found.checks:
+        assert check.quantity in _Page(text).text and f"{check.got:.4g}" in text and check.note in _Page(text).text
+    assert len(found.checks) == len(BANDS) and asking not in text and len(text.encode()) < BYTES_MAX
+    assert report_html(with_economy(facts, shares.append)) == text
+    small = report_html(with_economy(facts_of(stored.url, stored.small), shares.append))
+    assert "The run itself was not judged" in small and "of 4 figures lie in their band" in small
+
+
+def test_the_economy_from_the_command_line(stored: Stored, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "page.html"
+    assert exit_code(["report", stored.small, "--economy", "--out", str(out), "--db", stored.url]) == 0
+    assert "over that without ads" in out.read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert exit_code(["report", stored.small, stored.busy, "--economy", "--db", stored.url]) == 2
+    assert "--economy goes with one run" in capsys.readouterr().err
 
 
 def test_names_are_escaped_wherever_they_come_from(facts: Facts) -> None:

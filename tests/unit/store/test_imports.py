@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -24,10 +25,10 @@ def test_parts_without_a_database_do_not_load_one(module: str) -> None:
     assert not {"sqlalchemy", "alembic", "psycopg"} & loaded_by(f"import gaelp_sim.store.{module}")
 
 
-def test_a_run_loads_neither_alembic_nor_the_orm() -> None:
+def test_a_run_loads_neither_alembic_nor_the_orm(tmp_path: Path) -> None:
     code = (
         "from gaelp_sim.store import RunRecord, Store\n"
-        "store = Store.open('sqlite://')\n"
+        f"store = Store.open('sqlite:///{tmp_path}/runs.db')\n"
         "store.begin_run(RunRecord('s', '{}', '', 1, 1, 1, 1, 0, 24), {'channel': ['search']})"
     )
     assert not {"alembic", "sqlalchemy.orm", "psycopg"} & loaded_by(code)
