@@ -21,7 +21,7 @@ HOMES = {
     "auctions": "simulator", "stored": "simulator", "users": "simulator", "store": "store", "flagship": "whole",
     "profile": "profile", "attribution": "truth", "causes": "truth", "linkage": "linkage", "planners": "planners",
     "calibration": "logs", "learning": "learning", "ope": "ope", "replay": "whole",
-    "million": "whole", "epoch": "whole", "start": "whole", "cells": "cells", "lake": "lake",
+    "million": "whole", "epoch": "whole", "start": "whole", "cells": "cells", "lake": "lake", "nodes": "nodes",
 }
 """Every benchmark, in the order of printing, with the file it lives in."""
 

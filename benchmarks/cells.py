@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from benchmarks.bench import FLAGSHIP, Bench, market_of
 from benchmarks.tables import Table, spelled
 from gaelp_sim.scenario.loading import load_scenario
+from gaelp_sim.world.crew import Crew
 from gaelp_sim.world.simulate import RunRequest, RunSummary, run
 
 HEADER = ("budgets", "cells", "profit", "spend", "wins", "conversions", "profit against one cell", "wins against one cell")
@@ -47,7 +48,7 @@ def _came(bench: Bench, number: int, *, scaled: bool, workers: tuple[int, ...]) 
     for count in workers:
         with bench.database() as url:
             began_s = time.perf_counter()
-            summaries.append(run(RunRequest(scenario, url, workers=count)))
+            summaries.append(run(RunRequest(scenario, url, crew=Crew(count))))
             wall_s[count] = time.perf_counter() - began_s
     figures = [(one.conversions, one.spend_usd, round(one.opportunities * (one.win_rate or 0))) for one in summaries]
     if len(set(figures)) > 1:
