@@ -46,7 +46,7 @@ def _barrier(address: str, bench: Bench) -> Table:
     hours = days * HOURS_PER_DAY
     more = [max(there - here, 1e-6) / hours / ACTORS for there, here in zip(walls["there"], walls["here"], strict=True)]
     lines = [Line("an hour and actor", "s", more, (), 1e-3, True)]
-    return Table.of(f"The hourly barrier: {people} people, {days} days, {ACTORS} actors, more than this process takes", lines)
+    return Table.of(f"The hourly barrier: {people} people, {days} days, {ACTORS} actors, beyond this process", lines)
 
 
 def _of(some: list[float], others: list[float]) -> list[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from gaelp_sim.draws import Draws, Purpose, uniform
 from gaelp_sim.errors import UsageError
-from gaelp_sim.learn.checkpoints import Manifest, save_checkpoint
+from gaelp_sim.learn.checkpoints import Manifest, load_checkpoint, save_checkpoint
 from gaelp_sim.learn.journeys import Journeys
-from gaelp_sim.learn.keeping import BEST, LAST, kept
+from gaelp_sim.learn.keeping import BEST, LAST, OPTIMISER, kept, optimiser_bytes, restore_optimiser
 from gaelp_sim.learn.logged import Logged
 from gaelp_sim.learn.nearest import HOW, nearest_actions
 from gaelp_sim.learn.network import JourneyNet, Shape, permitted
@@ -61,30 +61,32 @@ def clone(logged: Logged, scenario: Scenario, folder: Path, asked: Copying, on_p
 
     `log_likelihood` is the mean logarithm of the probability that held-out users' actions have, `agreement` how often the
     likeliest action is what was done. The loss is the mean over decisions of minus that logarithm, weighted by journey.
-    Raises UsageError for a log of fewer than ten users and for a folder that holds a checkpoint.
+    Interrupted, it goes on after the last pass kept, to the same weights. Raises UsageError for a log of fewer than ten
+    users and for a folder that holds something else.
     """
-    fresh(folder)
     actions = Actions.of(scenario)
     learned, held = split(journeys_of(logged, actions), asked)
     net = JourneyNet.born(Shape(actions.count, actions.creatives, asked.hidden, asked.hidden), Draws(asked.seed))
-    about = {"algo": "clone", "run_id": logged.run_id, "actions": HOW, "asked": numbers(vars(asked)),
+    about = {"algo": "clone", "run_id": logged.run_id, "actions": HOW, "asked": numbers(_told(asked)),
              "decisions": int(learned.begins[-1]), "held_out_decisions": int(held.begins[-1])}
     copier = _Copier(net, asked, torch.optim.Adam(net.parameters(), lr=asked.learning_rate))
-    best: dict[str, Any] = {"log_likelihood": float("-inf")}
-    unchanged, number, began = 0, 0, time.perf_counter()
-    while number < asked.epochs and time.perf_counter() - began < asked.budget_s and unchanged < 2 * asked.slower:
-        loss = copier.learn(learned, number)
-        told = {"epoch": number, "loss": loss, **agreement(net, held, asked.batch_steps)}
-        number, unchanged = number + 1, unchanged + 1
-        manifest = Manifest.of(net, scenario, number, numbers(told), **about)
-        save_checkpoint(folder / LAST, net, manifest)
-        if told["log_likelihood"] > best["log_likelihood"]:
-            best, unchanged = told, 0
+    copier.take_up(folder, about)
+    began = time.perf_counter()
+    while copier.goes_on and time.perf_counter() - began < asked.budget_s:
+        loss = copier.learn(learned)
+        told = {"epoch": copier.passes, "loss": loss, **agreement(net, held, asked.batch_steps)}
+        better = copier.judge(told)
+        manifest = Manifest.of(net, scenario, copier.passes, numbers(told), **about, **copier.standing)
+        if better:
             save_checkpoint(folder / BEST, net, manifest)
-        elif unchanged % asked.slower == 0:
-            copier.slow_down()
+        save_checkpoint(folder / LAST, net, manifest, {OPTIMISER: optimiser_bytes(copier.optimiser)})
         note(folder, told | {"seconds": time.perf_counter() - began}, on_pass)
-    return best
+    return copier.best
+
+
+def _told(asked: Copying) -> dict[str, Any]:
+    """What a copy depends on: not how long it may take."""
+    return {name: value for name, value in vars(asked).items() if name not in ("epochs", "budget_s")}
 
 
 @dataclass
@@ -92,9 +94,49 @@ class _Copier:
     net: JourneyNet
     asked: Copying
     optimiser: torch.optim.Adam
+    passes: int = 0
+    unchanged: int = 0
+    """Passes since the best one"""
+    best: dict[str, Any] = field(default_factory=lambda: {"log_likelihood": float("-inf")})
 
-    def learn(self, journeys: Journeys, turn: int) -> float:
-        """One pass over journeys in an order keyed by seed and turn; the mean loss."""
+    @property
+    def goes_on(self) -> bool:
+        """Whether another pass is asked for and may help."""
+        return self.passes < self.asked.epochs and self.unchanged < 2 * self.asked.slower
+
+    @property
+    def standing(self) -> dict[str, Any]:
+        """What the next pass depends on besides weights and optimiser."""
+        return {"best": self.best, "unchanged": self.unchanged, "rate": self.optimiser.param_groups[0]["lr"]}
+
+    def take_up(self, folder: Path, about: dict[str, Any]) -> None:
+        """Go on from what the folder holds; raises UsageError where that is something else."""
+        found = kept(folder)
+        if found is None:
+            return
+        net, manifest = load_checkpoint(found)
+        told = manifest.trained_on
+        if any(told.get(name) != value for name, value in about.items()):
+            raise UsageError(f"{folder}: it holds a checkpoint of something else; name another folder for --out")
+        self.net.load_state_dict(net.state_dict())
+        restore_optimiser(self.optimiser, found / OPTIMISER)
+        for group in self.optimiser.param_groups:
+            group["lr"] = float(told["rate"])
+        self.passes, self.unchanged, self.best = manifest.epoch, int(told["unchanged"]), dict(told["best"])
+
+    def judge(self, told: dict[str, Any]) -> bool:
+        """Count a pass; whether it is the best so far. The rate falls where passes bring nothing."""
+        self.passes, self.unchanged = self.passes + 1, self.unchanged + 1
+        if told["log_likelihood"] > self.best["log_likelihood"]:
+            self.best, self.unchanged = told, 0
+            return True
+        if self.unchanged % self.asked.slower == 0:
+            self.slow_down()
+        return False
+
+    def learn(self, journeys: Journeys) -> float:
+        """One pass over journeys in an order keyed by seed and pass; the mean loss."""
+        turn = self.passes
         self.net.train()
         sums = np.zeros(2)
         for which, told, here in journeys.batches(self.asked.batch_steps, SEEN, self.asked.seed * 100_000 + turn):

@@ -30,7 +30,7 @@ def keep(training: Training, name: str, figures: dict[str, Any]) -> None:
     manifest = Manifest.of(training.learner.net, training.scenario, training.epoch, numbers, **told)
     if name == LAST:
         _shift(training.folder)
-    extra = {OPTIMISER: save(_optimiser_state(training.learner.optimiser))} if name == LAST else {}
+    extra = {OPTIMISER: optimiser_bytes(training.learner.optimiser)} if name == LAST else {}
     if name == LAST and len(training.memory):
         arrays = training.memory.arrays()
         extra[MEMORY] = save({key: torch.from_numpy(np.ascontiguousarray(array)) for key, array in arrays.items()})
@@ -63,14 +63,9 @@ def take_up(training: Training, path: Path) -> None:
             f"{training.folder}: it holds training with other settings; name another folder, or ask the same"
         )
     training.learner.net.load_state_dict(net.state_dict())
-    state = _loaded(path / OPTIMISER)
     if training.plan.rehearsals or training.plan.retraces:
         training.memory.restore({key: tensor.numpy() for key, tensor in _loaded(path / MEMORY).items()})
-    whole = training.learner.optimiser.state_dict()
-    for key, value in state.items():
-        number, _, name = key.partition(".")
-        whole["state"].setdefault(int(number), {})[name] = value
-    training.learner.optimiser.load_state_dict(whole)
+    restore_optimiser(training.learner.optimiser, path / OPTIMISER)
     training.epoch, training.unchanged, training.level = manifest.epoch, int(told["unchanged"]), int(told["level"])
     training.best = float(told["best"]) if told["best"] is not None else float("-inf")
 
@@ -82,8 +77,18 @@ def _loaded(path: Path) -> dict[str, torch.Tensor]:
         raise UsageError(f"{path}: {error}; start anew in another folder") from None
 
 
-def _optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+def optimiser_bytes(optimiser: torch.optim.Optimizer) -> bytes:
+    """An optimiser's averages as safetensors."""
     found: dict[str, torch.Tensor] = {}
     for number, state in optimiser.state_dict()["state"].items():
         found |= {f"{number}.{name}": torch.as_tensor(value).contiguous() for name, value in state.items()}
-    return found
+    return save(found)
+
+
+def restore_optimiser(optimiser: torch.optim.Optimizer, path: Path) -> None:
+    """Give an optimiser averages that were kept; raises UsageError for a damaged file."""
+    whole = optimiser.state_dict()
+    for key, value in _loaded(path).items():
+        number, _, name = key.partition(".")
+        whole["state"].setdefault(int(number), {})[name] = value
+    optimiser.load_state_dict(whole)

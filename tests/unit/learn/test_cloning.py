@@ -116,8 +116,31 @@ def test_what_is_kept_is_a_checkpoint_like_any_other(log: Logged, tmp_path: Path
     assert learned_policy(scenario(), f"checkpoint:{tmp_path / 'a' / 'best'}").greedy
     lines = [json.loads(line) for line in (tmp_path / "a" / "epochs.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [0, 1] and lines[1]["loss"] < lines[0]["loss"]
-    with pytest.raises(UsageError, match="holds a checkpoint already"):
-        _copied(logged, tmp_path / "a", short)
+    with pytest.raises(UsageError, match="holds a checkpoint of something else"):
+        _copied(logged, tmp_path / "a", replace(short, seed=2))
+
+
+def test_copying_goes_on_to_the_same_weights(log: Logged, tmp_path: Path) -> None:
+    """Stopped in the middle and asked for again: weights and best figures are those of one go; then it is over."""
+    logged = planted(log, _remembering(log), np.ones(len(log.user)))
+    asked = replace(SMALL, epochs=5, slower=1)
+    whole = _copied(logged, tmp_path / "whole", asked)
+
+    class Stop(Exception):
+        pass
+
+    def stop(told: dict[str, Any]) -> None:
+        if told["epoch"] == 1:
+            raise Stop
+
+    with pytest.raises(Stop):
+        clone(logged, scenario(), tmp_path / "cut", asked, stop)
+    assert _copied(logged, tmp_path / "cut", asked) == whole
+    for which in ("best", "last"):
+        one, other = (read_manifest(tmp_path / name / which).weights_sha256 for name in ("whole", "cut"))
+        assert one == other
+    passes = (tmp_path / "cut" / "epochs.jsonl").read_text()
+    assert _copied(logged, tmp_path / "cut", asked) == whole and (tmp_path / "cut" / "epochs.jsonl").read_text() == passes
 
 
 def test_what_is_not_allowed_has_no_chance(log: Logged) -> None:
