@@ -49,7 +49,7 @@ class Classroom:
             for name, value in (("usd_day", budget.usd_day), ("usd_month", budget.usd_month))
         })
         small = scenario.model_copy(update={
-            "worlds": worlds, "log": "wins",
+            "worlds": worlds, "cells": 1, "log": "wins",
             "population": scenario.population.model_copy(update={"people": people}),
             "identity": scenario.identity.model_copy(update={"mode": "perfect"}),
             "us": scenario.us.model_copy(update={"budget": scaled}),

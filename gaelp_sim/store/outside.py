@@ -82,9 +82,13 @@ class Mailbox:
         """Judge what lies there; an hour whose sheet is complete, or that is `closing`, is asked no more."""
         with self.database.writing() as link:
             cells, given = self._cells(link), self._accepted(link, hour)
-            rows = self._rows(link)
-            verdicts = [_judged(row, self.run.run_id, hour, cells, given) for row in rows]
-            refused = self._keep(link, hour, rows, verdicts)
+            last = int(link.all(f"SELECT COALESCE(MAX(bid_key), -1) FROM {MAILBOX}", ())[0][0])
+            while True:
+                rows = self._rows(link, last)
+                verdicts = [_judged(row, self.run.run_id, hour, cells, given) for row in rows]
+                refused = self._keep(link, hour, rows, verdicts)
+                if not closing or len(rows) < ROWS_AT_ONCE:  # closing, all that lay there in time is judged
+                    break
             bids = {cells[cell]: bid for cell, bid in given.items() if cell in cells}
             if closing or len(bids) == len(cells):
                 self._withdraw(link)
@@ -105,10 +109,10 @@ class Mailbox:
         )
         return {(world, channel, signal): bid for world, channel, signal, bid in found}
 
-    def _rows(self, link: Link) -> list[_Row]:
+    def _rows(self, link: Link, last: int) -> list[_Row]:
         names = ", ".join(_shortened(link.dialect, name) if name in _TEXTS else f"b.{name}" for name in _GIVEN)
-        sql = f"SELECT {names} FROM {MAILBOX} AS b WHERE {_OURS} ORDER BY b.bid_key LIMIT {ROWS_AT_ONCE}"
-        return [_Row(*map(_plain, row)) for row in link.all(sql, (self.run.run_id, FINISHED))]
+        sql = f"SELECT {names} FROM {MAILBOX} AS b WHERE {_OURS} AND b.bid_key <= ? ORDER BY b.bid_key LIMIT {ROWS_AT_ONCE}"
+        return [_Row(*map(_plain, row)) for row in link.all(sql, (self.run.run_id, FINISHED, last))]
 
     def _keep(self, link: Link, hour: int, rows: list[_Row], verdicts: list[str]) -> int:
         """Move rows from the mailbox to the answers; returns how many the hour has seen refused."""

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
+from multiprocessing.process import BaseProcess
 from typing import TypeVar
+
+from gaelp_sim.errors import StoreBusyError
+from gaelp_sim.world.signals_held import signals_held_back
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -40,18 +45,21 @@ class Hands:
     def __init__(self, crew: Crew = ALONE) -> None:
         self.crew = crew
         self._pool: ProcessPoolExecutor | None = None
+        self._workers: list[BaseProcess] = []
 
     def __enter__(self) -> Hands:
         return self
 
-    def __exit__(self, *raised: object) -> None:
+    def __exit__(self, raised: object, *about: object) -> None:
+        for worker in self._workers if raised is not None else ():
+            worker.kill()  # nobody waits any more for what it is at
         self.close()
 
     def each(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
         """The function of every item, in the order of the items and as they are done, wherever they were worked out.
 
         Function and items are pickled where they leave this process. On a cluster, what a lost node was at is done again.
-        Raises what the function raises, and UsageError where there is no such cluster.
+        Raises what the function raises, UsageError where there is no such cluster, StoreBusyError where a worker died.
         """
         if self.crew.ray:
             from gaelp_sim.world.ray_actors import each_on_ray
@@ -59,15 +67,25 @@ class Hands:
             return each_on_ray(self.crew, function, items)
         if min(self.crew.processes, len(items)) <= 1:
             return map(function, items)
+        return self._by_processes(function, items)
+
+    def _by_processes(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(self.crew.processes, mp_context=get_context("spawn"))
-        return self._pool.map(function, items)
+        before = active_children()
+        with signals_held_back():
+            answers = self._pool.map(function, items)
+        self._workers += [one for one in active_children() if one not in before]
+        try:
+            yield from answers
+        except BrokenProcessPool as error:
+            raise StoreBusyError("a worker process died, of memory perhaps; next: the same command again") from error
 
     def close(self) -> None:
         """End the processes; a cluster stays."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
-            self._pool = None
+            self._pool, self._workers = None, []
 
 
 def each(crew: Crew, function: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:

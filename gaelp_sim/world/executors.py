@@ -96,6 +96,14 @@ def noted(task: Task, end_hour: int) -> Followed:
     return together(parts)
 
 
+def check_reached(crew: Crew) -> None:
+    """Raise UsageError for a cluster that there isn't, before anything is written."""
+    if crew.ray:
+        from gaelp_sim.world.ray_actors import actors_of
+
+        actors_of(crew)
+
+
 def executor_of(task: Task, crew: Crew = ALONE) -> Executor:
     """Spread a run over a crew: whole worlds if there are enough, else cells.
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from gaelp_sim.errors import UsageError
 from gaelp_sim.units import HOURS_PER_DAY
 from gaelp_sim.world.control import Controller, Orders, Report
 from gaelp_sim.world.hosts import Hosts, LostHostError
@@ -26,7 +27,7 @@ from gaelp_sim.world.stack import Place
 from gaelp_sim.world.state import State, merged
 
 LOSSES_MAX = 3
-"""Hosts lost between two stored states after which a run gives up: something then kills them, memory perhaps."""
+"""How often one host is lost between two stored states until a run gives up: something then kills it, memory perhaps."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,11 @@ class Pool:
 
     def __init__(self, hosts: Hosts, task: Task, places: list[Place], *, by_cells: bool) -> None:
         """Start a host per place; `by_cells`: worlds are cut between them, so the controller is kept here."""
+        assert places, "a run without a host would write nothing"
         self.hosts, self.places, self.by_cells = hosts, places, by_cells
         self._base: Callable[[], Base] = lambda: Base(task)
         self._told: list[list[Call]] = [[] for _ in places]
-        self._begun, self.losses, self._losses_before = False, 0, 0
+        self._begun, self.losses, self._lost = False, 0, [0] * len(places)
         try:
             for host, place in enumerate(places):
                 hosts.start(host, replace(task, place=place), by_cells)
@@ -78,7 +80,7 @@ class Pool:
 
     def rest_on(self, base: Callable[[], Base]) -> None:
         """From now on, lost hosts begin again there: at the state that was just stored."""
-        self._base, self._losses_before = base, self.losses
+        self._base, self._lost = base, [0] * len(self.places)
         self._told = [[] for _ in self.places]
 
     def ask(self, question: str, *arguments: Any) -> list[Any]:
@@ -122,10 +124,12 @@ class Pool:
         while True:
             try:
                 return self.hosts.answer(host)
-            except LostHostError:
-                self.losses += 1
-                if self.losses - self._losses_before >= LOSSES_MAX:
-                    raise
+            except LostHostError as error:
+                self.losses, self._lost[host] = self.losses + 1, self._lost[host] + 1
+                if self._lost[host] >= LOSSES_MAX:
+                    raise LostHostError(
+                        f"a worker died {LOSSES_MAX} times since the last stored state, of memory perhaps"
+                    ) from error
                 self._begin_again(host)
 
     def _begin_again(self, host: int) -> None:
@@ -139,6 +143,8 @@ class Pool:
                 self.hosts.answer(host)
         except LostHostError:
             pass  # lost once more: the next answer says so
+        except UsageError as error:  # no room for it, or another version there: the run can be resumed elsewhere
+            raise LostHostError(str(error)) from error
         self.hosts.call(host, *last)
 
 

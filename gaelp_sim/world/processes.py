@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from gaelp_sim.world.hosts import LostHostError, Shards, told_in_one_line
 from gaelp_sim.world.shard import Task
-
-_STOPS = (signal.SIGINT, signal.SIGTERM)
+from gaelp_sim.world.signals_held import signals_held_back
 
 
 class Processes:
@@ -31,7 +25,7 @@ class Processes:
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe()
         worker = context.Process(target=_serve, args=(there, task, by_cells), daemon=True)
-        with _signals_held_back():
+        with signals_held_back():
             worker.start()
         there.close()
         self._links[host], self._workers[host] = here, worker
@@ -66,33 +60,6 @@ class Processes:
             worker = self._workers.pop(host)
             worker.kill()  # it keeps nothing that isn't stored, and may be busy with a long day
             worker.join()
-
-
-@contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """Processes started inside never hear Ctrl-C or SIGTERM, which reach a whole group: the parent ends them.
-
-    A worker that only ignored them once it runs would still die of one that comes while it imports.
-    """
-    resource_tracker.ensure_running()  # starting it with the first worker would let the signals through again
-    came: list[int] = []
-    before = _replaced_responses(lambda number, frame: came.append(number))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # what workers inherit; other threads still hear them
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for number, response in before.items():
-            signal.signal(number, response)
-        for number in came[:1]:
-            signal.raise_signal(number)
-
-
-def _replaced_responses(response: Any) -> dict[int, Any]:
-    """Put one response in place of those to _STOPS, and return those; nothing outside the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        return {}
-    return {number: signal.signal(number, response) for number in _STOPS}
 
 
 def _serve(link: Connection, task: Task, by_cells: bool) -> None:

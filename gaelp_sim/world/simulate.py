@@ -28,7 +28,7 @@ from gaelp_sim.world.asking import Asking, asks, check_askable
 from gaelp_sim.world.cell_starts import first_people
 from gaelp_sim.world.crew import ALONE, Crew
 from gaelp_sim.world.estimate import estimated
-from gaelp_sim.world.executors import Executor, executor_of, noted
+from gaelp_sim.world.executors import Executor, check_reached, executor_of, noted
 from gaelp_sim.world.followed import Followed
 from gaelp_sim.world.hosts import LostHostError
 from gaelp_sim.world.inherit import follows, inherited, parent_of
@@ -39,7 +39,7 @@ from gaelp_sim.world.opponents import opponents_named
 from gaelp_sim.world.outside_users import user_model_named
 from gaelp_sim.world.outsiders import additive, makers
 from gaelp_sim.world.policies import PLANNERS, default_policy, is_learned, pinned, policy_named
-from gaelp_sim.world.pool import LOSSES_MAX, Base
+from gaelp_sim.world.pool import Base
 from gaelp_sim.world.request import Estimate, OnProgress, Progress, RunRequest, RunSummary, Waiting, ignore
 from gaelp_sim.world.rows import auction_hour_rows, world_parameter_rows
 from gaelp_sim.world.shard import Tables, Task
@@ -155,6 +155,7 @@ def resume(db_url: str, run_ref: str, crew: Crew = ALONE, on_progress: OnProgres
         if found.status == "FINISHED":
             return stored_summary(found)
         check_askable(found, crew)
+        check_reached(crew)
         record, last = store.claim_run(found.run_id)
         done = last.hour if last else record.start_hour
         # What a bidder keeps to itself is in no stored state: such a run is lived through again from its start.
@@ -309,6 +310,7 @@ def _write(writing: Writing, hour: int) -> RunSummary:
                 raise _interrupted(writing, end)
     if asking is not None:
         asking.close(record.end_hour)
+    writing.executor.close()  # whoever lives the twin needs the room
     summary = _summary(writing)
     writing.store.finish_run(record, "FINISHED", summary.as_json())
     return summary
@@ -427,10 +429,7 @@ def _resumable(store: Store, record: RunRecord) -> Iterator[None]:
         store.finish_run(record, "FAILED", {})
         raise
     except LostHostError as error:
-        raise StoreBusyError(
-            f"workers died {LOSSES_MAX} times since the last stored state, of memory perhaps; no commit is lost; next: "
-            f"gaelp resume {record.run_id}"
-        ) from error
+        raise StoreBusyError(f"{error}; no commit is lost; next: gaelp resume {record.run_id}") from error
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gaelp_sim.errors import UsageError
+from gaelp_sim.errors import StoreBusyError, UsageError
 from gaelp_sim.learn.course import Plan
 from gaelp_sim.learn.train import Training
 from gaelp_sim.planning.played import played
@@ -74,6 +74,44 @@ def actor_pids() -> list[int]:
         except OSError:
             continue  # gone in the meantime
     return sorted(found)
+
+
+def test_the_twin_has_room(cluster: Raylets, tmp_path: Path) -> None:
+    """--incremental lives through the worlds once more, after the run has let its cores go."""
+    name, sets = WORLDS
+    done = run(RunRequest(load_scenario(name, sets), f"sqlite:///{tmp_path / 'x.db'}", crew=Crew(ray=cluster.address),
+                          incremental=True))
+    here = run(RunRequest(load_scenario(name, sets), f"sqlite:///{tmp_path / 'y.db'}", incremental=True))
+    assert done.conversions_without_ads == here.conversions_without_ads is not None
+
+
+def test_one_cluster_a_process(cluster: Raylets) -> None:
+    assert each(Crew(ray=cluster.address), abs, [-1]) == [1]
+    with pytest.raises(UsageError, match="has joined the cluster at"):
+        each(Crew(ray="127.0.0.1:1"), abs, [-1])
+
+
+def test_what_breaks_a_task_is_one_line(cluster: Raylets) -> None:
+    """An error that is nobody's rule, and a worker that is gone."""
+    crew = Crew(2, cluster.address)
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        each(crew, _divided, [1, 0])
+    with pytest.raises(StoreBusyError, match="a task on the cluster ended with"):
+        each(crew, os._exit, [3])
+
+
+def _divided(number: int) -> float:
+    return 1 / number
+
+
+def test_no_cores(cluster: Raylets, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A head alone, as some run it: nothing is begun."""
+    import ray
+
+    each(Crew(ray=cluster.address), abs, [-1])
+    monkeypatch.setattr(ray, "cluster_resources", dict)
+    with pytest.raises(UsageError, match="the cluster has no cores"):
+        hash_of(f"sqlite:///{tmp_path / 'x.db'}", WORLDS, Crew(ray=cluster.address))
 
 
 def test_pure_work_is_dealt_out(cluster: Raylets) -> None:

@@ -130,6 +130,25 @@ def test_whole_worlds_that_are_lost() -> None:
     assert found == life(Serial(task), task)
 
 
+def test_a_node_dies_with_all_that_it_held() -> None:
+    """As many hosts at once as one alone may be lost times, and the run goes on."""
+    task = task_of()
+
+    class Node(Fragile):
+        def answer(self, host: int) -> list[Any]:
+            if self.answers == 100:
+                self.hosts.clear()
+            if host not in self.hosts:
+                self.answers, self.open[host] = self.answers + 1, None
+                raise LostHostError("gone")
+            return super().answer(host)
+
+    hosts = Node()
+    found = life(by_cells(task, hosts), task)
+    assert hosts.starts == 3 + LOSSES_MAX
+    assert found == life(Serial(task), task)
+
+
 def test_a_host_that_forgets_would_show() -> None:
     """The check can fail: a host that begins again without being told anything gives other rows."""
     task = task_of()
@@ -148,6 +167,20 @@ def test_too_many_losses_end_the_run() -> None:
     task = task_of()
     with pytest.raises(LostHostError):
         life(by_cells(task, Fragile(range(40, 40 + 2 * LOSSES_MAX))), task)
+
+
+def test_no_room_for_a_lost_host_can_be_resumed_from() -> None:
+    """What keeps a host from beginning again is told as a loss, not as the user's mistake."""
+    task = task_of()
+
+    class Full(Fragile):
+        def start(self, host: int, task: Task, by_cells: bool) -> None:
+            if self.starts == 3:
+                raise UsageError("no room")
+            super().start(host, task, by_cells)
+
+    with pytest.raises(LostHostError, match="no room"):
+        life(by_cells(task, Full((40,))), task)
 
 
 def test_an_error_of_a_shard_is_told() -> None:
