@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gaelp_sim.cli.library import Asked, Record, answered
 from gaelp_sim.units import MICROS_PER_UNIT
+
+if TYPE_CHECKING:
+    from gaelp_sim.world.crew import Crew
 
 
 @dataclass(frozen=True)
@@ -204,6 +207,7 @@ class Withholding:
     estimands: tuple[str, ...]
     touches: int
     run_out_days: int
+    crew: Crew
 
 
 def incremental(db_url: str, run_ref: str, asked: Withholding, on_step: Callable[[float], None]) -> Record:
@@ -214,7 +218,8 @@ def incremental(db_url: str, run_ref: str, asked: Withholding, on_step: Callable
 
     with Store.open(db_url, must_exist=True) as store:
         run = store.find_run(run_ref)
-        found = incrementality(store, run, Request(asked.by, asked.estimands, asked.touches, asked.run_out_days), on_step)
+        request = Request(asked.by, asked.estimands, asked.touches, asked.run_out_days)
+        found = incrementality(store, run, request, on_step, asked.crew)
         models = [str(name) for name in store.read(run, "attribution_settings", columns=("model",))["model"]]
         graded = grades(store, run, models, found.effects) if asked.by == "channel" else []
     record: Record = {
