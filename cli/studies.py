@@ -76,6 +76,7 @@ class Resolving:
     sets: Sequence[str]
     parameters: str
     thresholds: Sequence[float]
+    crew: Crew
 
 
 def resolved(db_url: str, run_ref: str, asked: Resolving) -> Record:
@@ -86,7 +87,8 @@ def resolved(db_url: str, run_ref: str, asked: Resolving) -> Record:
 
     with Store.open(db_url, must_exist=True) as store:
         run = store.find_run(run_ref)
-        ids = resolve_run(store, run, Request(tuple(asked.sets), asked.parameters, tuple(asked.thresholds)))
+        request = Request(tuple(asked.sets), asked.parameters, tuple(asked.thresholds))
+        ids = resolve_run(store, run, request, asked.crew)
         moved = [effect.as_json() for effect in effects(store, run, ids)]
     told = {row["resolution_id"]: row for row in rows_of(db_url, run.run_id, "resolutions", "resolution_id")}
     rows = rows_of(db_url, run.run_id, "identity_quality", "world_id, resolution_id")
