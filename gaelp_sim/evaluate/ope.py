@@ -96,16 +96,17 @@ class _Judging:
     model: Floats
     """What each action earns by itself: of the log alone, fitted once"""
 
+    @one_thread()
     def __call__(self, policy: str) -> _Judged:
         """What the log says of it."""
-        with one_thread():
-            target = chances(self.log, self.logged_policy if policy == LOGGED else policy, self.scenario)
-            judge = Judge(self.log.steps(target), self.log.slopes, self.model)
-            told = estimated(judge, policy, named(self.estimators), checks_of(judge, self.log.signal))
-            moved = {one.estimator: influence for one, influence in told if not one.refused}
-            return _Judged([one for one, _ in told], moved, overlap(policy, judge.steps))
+        target = chances(self.log, self.logged_policy if policy == LOGGED else policy, self.scenario)
+        judge = Judge(self.log.steps(target), self.log.slopes, self.model)
+        told = estimated(judge, policy, named(self.estimators), checks_of(judge, self.log.signal))
+        moved = {one.estimator: influence for one, influence in told if not one.refused}
+        return _Judged([one for one, _ in told], moved, overlap(policy, judge.steps))
 
 
+@one_thread()
 def ope(store: Store, run: RunRecord, asked: Asked, on_step: OnStep, crew: Crew = ALONE) -> Answers:
     """Judge policies from a finished run's log; crew: who judges, a policy each, and the answer is the same.
 
@@ -117,8 +118,7 @@ def ope(store: Store, run: RunRecord, asked: Asked, on_step: OnStep, crew: Crew 
     scenario = None if log.scenario is None else stored_scenario(run, asked.sets)
     if scenario is None and asked.sets:
         raise UsageError("--set: an imported log has no scenario to change; leave it out")
-    with one_thread():
-        model = Judge(log.steps(np.zeros((len(log.logged.action), len(log.logged.triples) + 1))), log.slopes).model
+    model = Judge(log.steps(np.zeros((len(log.logged.action), len(log.logged.triples) + 1))), log.slopes).model
     found = _all_judged(_Judging(log, run.policy, scenario, asked.estimators, model), asked.policies, crew, on_step)
     estimates = [one for judged in found for one in judged.estimates]
     moved = {policy: judged.moved for policy, judged in zip(asked.policies, found, strict=True)}
