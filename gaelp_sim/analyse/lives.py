@@ -1,8 +1,8 @@
 """A run's worlds lived through again, dealt out: parts that need nobody else, lived wherever there are hands.
 
-What comes back are counts of sales, person by person, so it does not matter how the parts were cut. Worlds are lived apart
-where there are at least as many as hands. Else a world's copies are dealt out, too, each part beside the whole world: the
-world is then lived through several times, which is worth it where copies outnumber people.
+What comes back are counts of sales, person by person, so it does not matter how the parts were cut. Whole lives are dealt
+out first, then worlds. Where there are fewer of both than hands, a world's copies are dealt out, too, each part beside the
+whole world: that is then lived through several times, which is worth it where copies outnumber people.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Part:
 
 def all_lived(worlds: Worlds, lives: list[Life], hands: Hands, on_step: OnStep) -> list[Lives]:
     """Every life, worked out by `hands`; on_step: called with the share of the work done."""
-    parts = [_dealt(worlds, life, hands.crew) for life in lives]
+    parts = [_dealt(worlds, life, len(lives), hands.crew) for life in lives]
     every = [part for some in parts for part in some]
     progress = _Progress(on_step, len(every), worlds.span.end_hour)
     answers = iter(_answers(every, hands, progress))
@@ -105,10 +105,12 @@ def _answers(parts: list[Part], hands: Hands, progress: _Progress) -> list[Lives
     return answers
 
 
-def _dealt(worlds: Worlds, life: Life, crew: Crew) -> list[Part]:
-    """A life's parts: neighbouring pieces together, so that each hand gets about as many copies."""
+def _dealt(worlds: Worlds, life: Life, lives: int, crew: Crew) -> list[Part]:
+    """A life's parts: neighbouring pieces together, so that each hand gets about as many copies; whole where there are at
+    least as many lives as hands, as an hour of all worlds at once takes less time than of each by itself.
+    """
     pieces = _pieces(worlds, life)
-    shares = max(crew.shares(len(pieces)), -(-len(life.copies.row) // COPIES_MAX))
+    shares = max(-(-crew.shares(len(pieces) * lives) // lives), -(-len(life.copies.row) // COPIES_MAX))
     groups = [pieces[share.start : share.stop] for share in shared_out(range(len(pieces)), min(shares, len(pieces)))]
     return [_part(worlds, life, range(some[0][0], some[-1][0] + 1), slice(some[0][1], some[-1][2])) for some in groups]
 

@@ -37,7 +37,7 @@ def test_every_copy_lives_once(crew: Crew, most: int, monkeypatch: pytest.Monkey
     edges, row = np.array([0, 5, 10, 12]), np.repeat([1, 3, 4, 11], [2, 9, 7, 3])
     life = Life(Copies(row, Withheld.nothing(len(row), 2)))
     task = Task(None, 0, "rule", Place(range(3), range(1)), 0, None)  # type: ignore[arg-type]
-    parts = lives._dealt(Worlds(task, Span(24, 24), edges), life, crew)
+    parts = lives._dealt(Worlds(task, Span(24, 24), edges), life, 1, crew)
     again = [part.life.copies.row + edges[part.task.place.worlds.start] for part in parts]
     assert np.concatenate(again).tolist() == row.tolist()
     assert [part.first for part in parts] == [0, *np.cumsum([len(one) for one in again])[:-1]]
