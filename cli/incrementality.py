@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from gaelp_sim.cli import library, studies
 from gaelp_sim.cli.command import GaelpCommand, Settings
 from gaelp_sim.cli.output import print_json, print_rows, say
-from gaelp_sim.cli.params import RunRef
+from gaelp_sim.cli.params import RunRef, crew_options
 from gaelp_sim.cli.progress import sharing
 from gaelp_sim.cli.run import COMPILING
 
@@ -39,8 +41,9 @@ ERROR_COLUMNS = (
     "--run-out-days", type=click.IntRange(0, 365), default=0, show_default=True, metavar="DAYS",
     help="Sales count for so many days after the run, in which we advertise no more.",
 )
+@crew_options
 @click.pass_obj
-def incrementality(settings: Settings, /, run: str, by: str, estimand: str, touches: int, run_out_days: int) -> None:
+def incrementality(settings: Settings, /, run: str, by: str, estimand: str, **told: Any) -> None:
     """Measure what our ads truly caused, by withholding them.
 
     The same people live again with the same luck and one thing changed: ads of ours are withheld, their places stay blank,
@@ -54,7 +57,8 @@ def incrementality(settings: Settings, /, run: str, by: str, estimand: str, touc
     """
     library.when_compiling(lambda: say(settings, COMPILING))
     estimands = ("M", "W") if estimand == "both" else (estimand,)
-    asked = studies.Withholding(by, estimands, touches, run_out_days)
+    crew = library.crew_of(told["workers"], told["ray"])
+    asked = studies.Withholding(by, estimands, told["touches"], told["run_out_days"], crew)
     with sharing(settings, "withholding ads") as on_step:
         found = studies.incremental(settings.db_url, run, asked, on_step)
     if settings.as_json:

@@ -122,7 +122,7 @@ def _check_together(policies: tuple[str, ...], asked: dict[str, Any]) -> None:
         raise UsageError("--policy: none is given; name one to judge, such as rule, or ask for --coverage")
     mine, others = (("sets", "--set"), ("settled_days", "--settled-days")), (
         ("cells", "--cell"), ("out", "--out"), ("by_cell", "--by-cell"),
-        ("workers", "--workers"), ("ray", "--ray"),
+        *((("workers", "--workers"), ("ray", "--ray")) if asked["coverage"] else ()),
     )
     wrong = next((option for name, option in (mine if grid else others) if asked[name]), "")
     if wrong and grid:

@@ -19,14 +19,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def crew_options(command: Function) -> Function:
-    """The options of commands that simulate worlds: how many workers, and where they are."""
+    """The options of commands whose work can be dealt out: how many workers, and where they are."""
     workers = click.option(
         "--workers", type=click.IntRange(1, 1024), metavar="N",
-        help="Processes that simulate; results don't depend on it.  [default: 1; with --ray all cores of the cluster]",
+        help="Processes that share the work; results don't depend on it.  [default: 1; with --ray the cluster's cores]",
     )
     ray = click.option(
         "--ray", metavar="auto|ADDRESS",
-        help="Simulate on a Ray cluster: this machine's (auto), or the one at HOST:PORT; extra [ray].",
+        help="Work on a Ray cluster: this machine's (auto), or the one at HOST:PORT; extra [ray].",
     )
     return workers(ray(command))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from gaelp_sim.cli import studies
+from gaelp_sim.cli import library, studies
 from gaelp_sim.cli.command import GaelpCommand, Settings
 from gaelp_sim.cli.output import print_json, print_rows, say
-from gaelp_sim.cli.params import RunRef
+from gaelp_sim.cli.params import RunRef, crew_options
 
 COLUMNS = (
     "resolution_id", "threshold", "world_id", "resolved_users", "people", "precision_pairs", "recall_pairs", "f1_pairs",
@@ -35,10 +37,9 @@ CALIBRATION_COLUMNS = ("probability_from", "pairs", "said", "true_share")
     show_default=True, metavar="P",
     help="Least probability at which two devices are joined; each is a resolution of its own.",
 )
+@crew_options
 @click.pass_obj
-def resolve(
-    settings: Settings, /, run: str, sets: tuple[str, ...], parameters: str, thresholds: tuple[float, ...]
-) -> None:
+def resolve(settings: Settings, /, run: str, sets: tuple[str, ...], parameters: str, **told: Any) -> None:
     """Link a stored run's devices into users again.
 
     By what an advertiser could have observed since it met them: addresses, places, hours, log-ins. The run stays as it is;
@@ -50,7 +51,8 @@ def resolve(
     Example:
       gaelp resolve @last --set identity.observed.addresses=0
     """
-    found = studies.resolved(settings.db_url, run, studies.Resolving(sets, parameters, thresholds))
+    asked = studies.Resolving(sets, parameters, told["thresholds"], library.crew_of(told["workers"], told["ray"]))
+    found = studies.resolved(settings.db_url, run, asked)
     if settings.as_json:
         print_json(found)
         return

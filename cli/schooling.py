@@ -158,7 +158,8 @@ def judged(
 
     wanted = Asked(tuple(policies), tuple(asked["estimators"]), tuple(asked["sets"]), asked["settled_days"])
     with Store.open(db_url, must_exist=True) as store:
-        answers = ope(store, store.find_run(run_ref), wanted, on_step).as_json()
+        crew = crew_of(asked["workers"], asked["ray"])
+        answers = ope(store, store.find_run(run_ref), wanted, on_step, crew).as_json()
     return answers | {"remarks": _remarks(answers)}
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gaelp_sim.cli.library import Asked, Record, answered
 from gaelp_sim.units import MICROS_PER_UNIT
+
+if TYPE_CHECKING:
+    from gaelp_sim.world.crew import Crew
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class Resolving:
     sets: Sequence[str]
     parameters: str
     thresholds: Sequence[float]
+    crew: Crew
 
 
 def resolved(db_url: str, run_ref: str, asked: Resolving) -> Record:
@@ -83,7 +87,8 @@ def resolved(db_url: str, run_ref: str, asked: Resolving) -> Record:
 
     with Store.open(db_url, must_exist=True) as store:
         run = store.find_run(run_ref)
-        ids = resolve_run(store, run, Request(tuple(asked.sets), asked.parameters, tuple(asked.thresholds)))
+        request = Request(tuple(asked.sets), asked.parameters, tuple(asked.thresholds))
+        ids = resolve_run(store, run, request, asked.crew)
         moved = [effect.as_json() for effect in effects(store, run, ids)]
     told = {row["resolution_id"]: row for row in rows_of(db_url, run.run_id, "resolutions", "resolution_id")}
     rows = rows_of(db_url, run.run_id, "identity_quality", "world_id, resolution_id")
@@ -204,6 +209,7 @@ class Withholding:
     estimands: tuple[str, ...]
     touches: int
     run_out_days: int
+    crew: Crew
 
 
 def incremental(db_url: str, run_ref: str, asked: Withholding, on_step: Callable[[float], None]) -> Record:
@@ -214,7 +220,8 @@ def incremental(db_url: str, run_ref: str, asked: Withholding, on_step: Callable
 
     with Store.open(db_url, must_exist=True) as store:
         run = store.find_run(run_ref)
-        found = incrementality(store, run, Request(asked.by, asked.estimands, asked.touches, asked.run_out_days), on_step)
+        request = Request(asked.by, asked.estimands, asked.touches, asked.run_out_days)
+        found = incrementality(store, run, request, on_step, asked.crew)
         models = [str(name) for name in store.read(run, "attribution_settings", columns=("model",))["model"]]
         graded = grades(store, run, models, found.effects) if asked.by == "channel" else []
     record: Record = {

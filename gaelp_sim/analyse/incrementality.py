@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gaelp_sim.analyse.clusters import Interval, Sums, clusters_of, summed, total
+from gaelp_sim.analyse.lives import Life, OnStep, Worlds, all_lived
 from gaelp_sim.draws import Draws, Purpose
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import NONE, US, Bools, Floats, Ints, TouchKind
 from gaelp_sim.store import RunRecord, Store, check_finished
 from gaelp_sim.units import HOURS_PER_DAY
-from gaelp_sim.world.counterfactual import Copies, Lives, Span, lived_through, worlds_of
-from gaelp_sim.world.shard import Shard, Task
+from gaelp_sim.world.counterfactual import Copies, Lives, Span, worlds_of
+from gaelp_sim.world.crew import ALONE, Crew, Hands
 from gaelp_sim.world.simulate import task_of
 from gaelp_sim.world.stored_scenario import stored_scenario
 from gaelp_sim.world.trial import Withheld
 
 MARKET, WORLD = "M", "W"
 TOUCH, CHANNEL, CAMPAIGN, ALL = "touch", "channel", "campaign", "all"
-COPIES_MAX = 400_000
-"""Copies of people that live beside their worlds at once."""
-OnStep = Callable[[float], None]
 Table = dict[str, Ints]
 
 
@@ -78,39 +75,38 @@ class _Ads(NamedTuple):
     """Ads of people whose moments are written down: those can't be withheld"""
 
 
-class _Worlds(NamedTuple):
-    """The worlds of a run, ready to be lived through."""
+class _Asked(NamedTuple):
+    """What is asked of which worlds and ads."""
 
-    task: Task
-    span: Span
+    worlds: Worlds
+    ads: _Ads
     cluster: Ints
     """(people,)"""
     clusters: int
-
-    def fresh(self) -> Shard:
-        """The worlds as they were born."""
-        return worlds_of(self.task)
+    run: RunRecord
+    request: Request
 
 
-def incrementality(store: Store, run: RunRecord, request: Request, on_step: OnStep) -> Found:
+def incrementality(
+    store: Store, run: RunRecord, request: Request, on_step: OnStep, crew: Crew = ALONE
+) -> Found:
     """Withhold the ads of a finished run in groups, and count the sales that are lost; kept beside the run.
 
-    on_step: called with the share of the work done. Raises UsageError for a run that is not finished or can't be tried.
+    on_step: called with the share of the work done; crew: who lives through the worlds, the answer is the same.
+    Raises UsageError for a run that is not finished or can't be tried.
     """
     check_finished(run, "can be tried")
-    worlds, ads = _prepared(store, run, request)
-    effects: list[Effect] = []
-    per_touch: dict[str, Any] = {}
-    lives = 1 if MARKET in request.estimands else 0
-    lives += len(_groups(run, store, ads, request.by)) if WORLD in request.estimands else 0
-    progress = _Progress(on_step, lives, worlds.span.end_hour)
-    if MARKET in request.estimands:
-        found, per_touch = _in_the_market(worlds, ads, (store, run, request), progress)
-        effects += found
-    if WORLD in request.estimands:
-        effects += _in_the_world(worlds, ads, _groups(run, store, ads, request.by), progress)
+    asked = _prepared(store, run, request)
+    groups = _groups(run, store, asked.ads, request.by)
+    trial = _Trial(asked, groups) if MARKET in request.estimands else None
+    lives = [trial.life] if trial else []
+    lives += _world_lives(groups) if WORLD in request.estimands else []
+    with Hands(crew) as hands:
+        lived = all_lived(asked.worlds, lives, hands, on_step)
+    effects, per_touch = trial.told(lived[0]) if trial else ([], {})
+    effects += _in_the_world(asked, groups, lived[len(lives) - len(groups) - 1 :]) if WORLD in request.estimands else []
     _keep(store, run, effects, per_touch)
-    return Found(effects, progress.sales, per_touch)
+    return Found(effects, int(lived[0].sales.sum()), per_touch)
 
 
 def gaps(effects: list[Effect]) -> list[tuple[Effect, Interval]]:
@@ -120,29 +116,17 @@ def gaps(effects: list[Effect]) -> list[tuple[Effect, Interval]]:
     return [(one, total(one.by_cluster - other.by_cluster)) for one, other in pairs if other is not None]
 
 
-class _Progress:
-    """Lives done and hours of the present one, as a share of all; and our sales in the worlds as they were."""
-
-    def __init__(self, tell: OnStep, lives: int, hours: int) -> None:
-        self.tell, self.lives, self.hours, self.done, self.sales = tell, max(lives, 1), hours, 0, 0
-
-    def hour(self, hour: int, rows: object = None) -> None:
-        """An hour of the present life has passed."""
-        if hour % HOURS_PER_DAY == 0:
-            self.tell((self.done + hour / self.hours) / self.lives)
-        self.done += hour == self.hours
-
-
-def _prepared(store: Store, run: RunRecord, request: Request) -> tuple[_Worlds, _Ads]:
+def _prepared(store: Store, run: RunRecord, request: Request) -> _Asked:
     task = task_of(store, run)
     if run.start_hour:
         raise UsageError(f"run {run.run_id} continues another one: ask that one, its people's lives begin there")
-    shard = worlds_of(task)
-    people = shard.stack.people
+    stack = worlds_of(task).stack
+    people = stack.people
     cluster, clusters = clusters_of(people.world, people.household.astype(np.int64))
     span = Span(run.end_hour + request.run_out_days * HOURS_PER_DAY, run.end_hour)
-    keys = shard.stack.keys(np.arange(people.size))
-    return _Worlds(task, span, cluster, clusters), _ads(store, run, keys)
+    edges = np.searchsorted(people.world, np.arange(run.worlds + 1))
+    ads = _ads(store, run, stack.keys(np.arange(people.size)))
+    return _Asked(Worlds(task, span, edges), ads, cluster, clusters, run, request)
 
 
 def _ads(store: Store, run: RunRecord, keys: Ints) -> _Ads:
@@ -196,33 +180,37 @@ class _Tries(NamedTuple):
     withheld: Withheld
 
 
-def _in_the_market(
-    worlds: _Worlds, ads: _Ads, asked: tuple[Store, RunRecord, Request], progress: _Progress
-) -> tuple[list[Effect], dict[str, Any]]:
+class _Trial:
     """Estimand M: copies of everybody touched, each with its ads withheld, in the market as it was."""
-    store, run, request = asked
-    groups = _groups(run, store, ads, request.by)
-    channels = len(groups[0].channels)
-    chosen = _sample(run, ads, request.touches) if request.by == TOUCH else np.zeros(0, dtype=np.int64)
-    tries = [_tries_of_group(ads, group) for group in groups]
-    if len(chosen):
-        second = ads.table["occurred_s"][chosen] - run.start_s
-        nothing = np.zeros((len(chosen), channels), dtype=np.bool_)
-        tries.append(_Tries(ads.row[chosen], Withheld(nothing, second)))
-    lives, copies = _live(worlds, tries, channels, progress)
-    effects = [
-        _effect(worlds, MARKET, group, one.row, _lost(lives, part))
-        for group, one, part in zip(groups, tries, copies, strict=False)
-    ]
-    if not len(chosen):
-        return effects, {}
-    delta, weight = _lost(lives, copies[-1]), len(ads.row) / len(chosen)
-    single = [
-        _effect(worlds, MARKET, group._replace(by=TOUCH), ads.row[chosen],
-                np.where(group.channels[ads.channel[chosen]], delta, 0) * weight)
-        for group in groups
-    ]
-    return effects + single, _touch_rows(run, ads, chosen, delta)
+
+    def __init__(self, asked: _Asked, groups: list[_Group]) -> None:
+        run, ads, request = asked.run, asked.ads, asked.request
+        self.asked, self.groups = asked, groups
+        self.chosen = _sample(run, ads, request.touches) if request.by == TOUCH else np.zeros(0, dtype=np.int64)
+        self.tries = [_tries_of_group(ads, group) for group in groups]
+        channels = len(groups[0].channels)
+        if len(self.chosen):
+            second = ads.table["occurred_s"][self.chosen] - run.start_s
+            nothing = np.zeros((len(self.chosen), channels), dtype=np.bool_)
+            self.tries.append(_Tries(ads.row[self.chosen], Withheld(nothing, second)))
+        copies, self.places = _copied(self.tries, channels)
+        self.life = Life(copies)
+
+    def told(self, lives: Lives) -> tuple[list[Effect], dict[str, Any]]:
+        """What it says of groups, and of single touches with their rows."""
+        lost = lives.sales[self.life.copies.row] - lives.copies
+        effects = [
+            _effect(self.asked, MARKET, group, (one.row, lost[place]))
+            for group, one, place in zip(self.groups, self.tries, self.places, strict=False)
+        ]
+        if not len(self.chosen):
+            return effects, {}
+        ads, delta = self.asked.ads, lost[self.places[-1]]
+        weight = len(ads.row) / len(self.chosen)
+        for group in self.groups:
+            here = np.where(group.channels[ads.channel[self.chosen]], delta, 0) * weight
+            effects.append(_effect(self.asked, MARKET, group._replace(by=TOUCH), (ads.row[self.chosen], here)))
+        return effects, _touch_rows(self.asked.run, ads, self.chosen, delta)
 
 
 def _sample(run: RunRecord, ads: _Ads, touches: int) -> Ints:
@@ -240,53 +228,41 @@ def _tries_of_group(ads: _Ads, group: _Group) -> _Tries:
     return _Tries(row, Withheld(mask, np.full(len(row), NONE, dtype=np.int64)))
 
 
-def _live(worlds: _Worlds, tries: list[_Tries], channels: int, progress: _Progress) -> tuple[Lives, list[Ints]]:
-    """Live through the worlds with all copies beside them; indices of each try's copies, and a control for everybody."""
+def _copied(tries: list[_Tries], channels: int) -> tuple[Copies, list[Ints]]:
+    """All copies, with a control for everybody, ascending by row; and where each try's copies are among them."""
     touched = np.unique(np.concatenate([one.row for one in tries]))
-    parts = [_Tries(touched, Withheld.nothing(len(touched), channels - 1)), *tries]
+    parts = [*tries, _Tries(touched, Withheld.nothing(len(touched), channels - 1))]
     row = np.concatenate([part.row for part in parts])
-    if len(row) > COPIES_MAX:
-        raise UsageError(f"{len(row):,} copies of people at once; at most {COPIES_MAX:,}: sample with --touches")
     order = np.argsort(row, kind="stable")
     withheld = Withheld(
         np.concatenate([part.withheld.channels for part in parts])[order],
         np.concatenate([part.withheld.second for part in parts])[order],
     )
-    shard = worlds.fresh()
-    lives = lived_through(shard, worlds.span, Copies(row[order], withheld), progress.hour)
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
-    ends = np.cumsum([len(part.row) for part in parts])
-    progress.sales = int(lives.sales.sum())
-    told = Lives(lives.sales, np.stack([lives.copies, lives.sales[row[order]]]))
-    return told, [place[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    ends = np.cumsum([0, *(len(one.row) for one in tries)])
+    return Copies(row[order], withheld), [place[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
 
 
-def _lost(lives: Lives, copies: Ints) -> Ints:
-    """Sales with the ads, less without: one figure for each copy."""
-    without, told = lives.copies[0], lives.copies[1]
-    return told[copies] - without[copies]
+def _world_lives(groups: list[_Group]) -> list[Life]:
+    """Estimand W: the worlds as they were, then again without each group's ads; budgets, rivals and prices react."""
+    nobody = Copies(np.zeros(0, dtype=np.int64), Withheld.nothing(0, len(groups[0].channels) - 1))
+    return [Life(nobody), *(Life(nobody, group.channels) for group in groups)]
 
 
-def _effect(worlds: _Worlds, estimand: str, group: _Group, row: Ints, delta: Floats | Ints) -> Effect:
-    by_cluster = summed(worlds.cluster[row], worlds.clusters, delta)
+def _in_the_world(asked: _Asked, groups: list[_Group], lived: list[Lives]) -> list[Effect]:
+    people, factual = np.arange(len(asked.cluster)), lived[0].sales
+    return [
+        _effect(asked, WORLD, group, (people, factual - without.sales))
+        for group, without in zip(groups, lived[1:], strict=True)
+    ]
+
+
+def _effect(asked: _Asked, estimand: str, group: _Group, lost: tuple[Ints, Floats | Ints]) -> Effect:
+    """lost: rows of people, and the sales that each lost."""
+    row, delta = lost
+    by_cluster = summed(asked.cluster[row], asked.clusters, delta)
     return Effect(estimand, group.by, group.code, group.name, group.touches, total(by_cluster), by_cluster)
-
-
-def _in_the_world(worlds: _Worlds, ads: _Ads, groups: list[_Group], progress: _Progress) -> list[Effect]:
-    """Estimand W: the worlds again without the group's ads; budgets, rivals and prices go their own way."""
-    none = Copies(np.zeros(0, dtype=np.int64), Withheld.nothing(0, len(groups[0].channels) - 1))
-    factual = lived_through(worlds.fresh(), worlds.span, none, lambda hour, rows: None).sales
-    progress.sales = int(factual.sum())
-    effects = []
-    for group in groups:
-        shard = worlds.fresh()
-        people = shard.stack.people.size
-        mask = np.broadcast_to(group.channels, (people, len(group.channels)))
-        withheld = Withheld(mask, np.full(people, NONE, dtype=np.int64))
-        without = lived_through(shard, worlds.span, none, progress.hour, withheld).sales
-        effects.append(_effect(worlds, WORLD, group, np.arange(people), factual - without))
-    return effects
 
 
 def _touch_rows(run: RunRecord, ads: _Ads, chosen: Ints, delta: Ints) -> dict[str, Any]:

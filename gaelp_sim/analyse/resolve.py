@@ -11,7 +11,7 @@ import numpy as np
 from gaelp_sim.draws import Draws
 from gaelp_sim.errors import UsageError
 from gaelp_sim.events import NONE, Column, Ints
-from gaelp_sim.identity.evidence import Aliases, Evidence, Sightings
+from gaelp_sim.identity.evidence import Aliases, Evidence, Sightings, beside
 from gaelp_sim.identity.fitting import fit_from_logins, fit_parameters
 from gaelp_sim.identity.linker import Resolution, linked, weighed
 from gaelp_sim.identity.pairs import Pairs, Parameters
@@ -20,10 +20,15 @@ from gaelp_sim.population.sightings import HOURS_PER_BLOCK, Devices, Told, habit
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import RunRecord, Store, check_finished
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_DAY
+from gaelp_sim.world.crew import ALONE, Crew, Hands, shared_out
 from gaelp_sim.world.stored_scenario import stored_scenario
 
 LINK_MIN = 0.01
 """Pairs of a lower probability are not kept."""
+PIECE = 50_000
+"""Devices that may be looked at apart from others: fewer take less time than a worker takes to start."""
+SIGHTINGS_AT_ONCE = 2_000_000
+"""Sightings that are counted together: sorting a few often takes longer than many once."""
 FITS = {"em": fit_parameters, "logins": fit_from_logins}
 
 
@@ -47,17 +52,19 @@ class _Met:
     devices: Devices
 
 
-def resolve_run(store: Store, run: RunRecord, request: Request) -> list[int]:
+def resolve_run(store: Store, run: RunRecord, request: Request, crew: Crew = ALONE) -> list[int]:
     """Link a finished run's aliases anew, once for each threshold; returns the new resolutions' ids.
 
-    Sightings are those of the run's people and seed: the same whenever they are asked for. The run itself is not touched.
+    Sightings are those of the run's people and seed: the same whenever they are asked for, whoever of the crew finds them.
+    The run itself is not touched.
     """
     check_finished(run, "has devices that can be linked")
     scenario = stored_scenario(run, _observed_only(request.sets))
     met = _met(store, run, scenario)
     if not len(met.alias_id):
         raise UsageError(f"run {run.run_id} has met no device: nothing to link")
-    evidence = observed_evidence(met.devices, met.aliases, run, scenario)
+    with Hands(crew) as hands:
+        evidence = observed_evidence(met.devices, run, scenario, hands)
     fit = FITS.get(request.parameters)
     parameters = fit(met.aliases, evidence) if fit else Parameters()
     last = max(np.asarray(store.read(run, "resolution", columns=("resolution_id",))["resolution_id"]).tolist(), default=0)
@@ -121,16 +128,35 @@ def _units(run: RunRecord, world: Ints, household: Ints, person: dict[str, Colum
     return unit
 
 
-def observed_evidence(devices: Devices, aliases: Aliases, run: RunRecord, scenario: Scenario) -> Evidence:
-    """All that had been seen of these devices by the run's end."""
-    draws, told = Draws(run.seed), scenario.identity.observed
-    habit = habits(draws, devices, np.array(scenario.curves.hour), told.habit)
-    telling = Told(told, scenario.population.people, homes_of(scenario), habit)
-    evidence = Evidence.none(len(aliases.kind))
-    for day in range(run.end_hour // HOURS_PER_DAY):
-        seen = seen_on_day(draws, devices, day, telling)
-        evidence = evidence.plus(Sightings(seen.device, seen.hour // HOURS_PER_BLOCK, seen.address, seen.place))
-    return evidence
+def observed_evidence(devices: Devices, run: RunRecord, scenario: Scenario, hands: Hands) -> Evidence:
+    """All that had been seen of these devices by the run's end; parts of them are looked at apart, by `hands`."""
+    count = len(devices.world)
+    pieces = -(-count // PIECE)
+    shares = max(hands.crew.shares(pieces), min(pieces, 1))
+    parts = [Devices(*(column[part.start : part.stop] for column in devices)) for part in shared_out(range(count), shares)]
+    return beside(list(hands.each(_Looking(run.seed, run.end_hour // HOURS_PER_DAY, scenario), parts)))
+
+
+@dataclass(frozen=True)
+class _Looking:
+    """What is seen of devices depends on nobody else's, so it can be found out anywhere."""
+
+    seed: int
+    days: int
+    scenario: Scenario
+
+    def __call__(self, devices: Devices) -> Evidence:
+        """All that has been seen of them."""
+        draws, observed = Draws(self.seed), self.scenario.identity.observed
+        habit = habits(draws, devices, np.array(self.scenario.curves.hour), observed.habit)
+        telling = Told(observed, self.scenario.population.people, homes_of(self.scenario), habit)
+        evidence, new = Evidence.none(len(devices.world)), list[Sightings]()
+        for day in range(self.days):
+            seen = seen_on_day(draws, devices, day, telling)
+            new.append(Sightings(seen.device, seen.hour // HOURS_PER_BLOCK, seen.address, seen.place))
+            if sum(len(one.alias) for one in new) >= SIGHTINGS_AT_ONCE or day == self.days - 1:
+                evidence, new = evidence.plus(Sightings.together(new)), []
+        return evidence
 
 
 def _rows(met: _Met, found: Resolution, *, links: bool) -> dict[str, dict[str, Any]]:

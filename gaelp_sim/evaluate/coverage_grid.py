@@ -22,6 +22,7 @@ from gaelp_sim.evaluate.coverage_logs import WorldRows, earned, steps_of, worlds
 from gaelp_sim.evaluate.judged import Estimator, Judge, checks_of, estimated, named
 from gaelp_sim.evaluate.targets import RULE, chances
 from gaelp_sim.events import Floats
+from gaelp_sim.learn.threads import one_thread
 from gaelp_sim.planning.seeds import GRID_LOGS_SEED, GRID_TRUTH_SEED
 from gaelp_sim.world.crew import ALONE, Crew, Hands
 
@@ -127,6 +128,7 @@ class Batch:
 Answer = tuple[Cell, int, dict[str, Said]]
 
 
+@one_thread()
 def _judged(batch: Batch) -> list[Answer]:
     """Live through a batch's worlds and judge their logs; pure, so it can be done anywhere."""
     kind, answers = batch.left[0][0].kind, list[Answer]()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,10 @@ from gaelp_sim.evaluate.overlap import Bar, overlap
 from gaelp_sim.evaluate.run_log import RunLog, read_log
 from gaelp_sim.evaluate.targets import chances
 from gaelp_sim.events import Floats
+from gaelp_sim.learn.threads import one_thread
 from gaelp_sim.scenario.schema import Scenario
 from gaelp_sim.store import RunRecord, Store
+from gaelp_sim.world.crew import ALONE, Crew, Hands
 from gaelp_sim.world.replay import LOGGED
 from gaelp_sim.world.stored_scenario import stored_scenario
 
@@ -74,39 +76,69 @@ class Answers:
         return asdict(self)
 
 
-def ope(store: Store, run: RunRecord, asked: Asked, on_step: OnStep) -> Answers:
-    """Judge policies from a finished run's log.
+class _Judged(NamedTuple):
+    """What a log says of one policy."""
+
+    estimates: list[Estimate]
+    moved: dict[str, Floats]
+    """(users,) of each estimator that answers: each user's influence on its gain"""
+    bars: list[Bar]
+
+
+@dataclass(frozen=True)
+class _Judging:
+    """A log, ready to be asked about one policy after the other, here or elsewhere."""
+
+    log: RunLog
+    logged_policy: str
+    scenario: Scenario | None
+    estimators: tuple[str, ...]
+    model: Floats
+    """What each action earns by itself: of the log alone, fitted once"""
+
+    @one_thread()
+    def __call__(self, policy: str) -> _Judged:
+        """What the log says of it."""
+        target = chances(self.log, self.logged_policy if policy == LOGGED else policy, self.scenario)
+        judge = Judge(self.log.steps(target), self.log.slopes, self.model)
+        told = estimated(judge, policy, named(self.estimators), checks_of(judge, self.log.signal))
+        moved = {one.estimator: influence for one, influence in told if not one.refused}
+        return _Judged([one for one, _ in told], moved, overlap(policy, judge.steps))
+
+
+@one_thread()
+def ope(store: Store, run: RunRecord, asked: Asked, on_step: OnStep, crew: Crew = ALONE) -> Answers:
+    """Judge policies from a finished run's log; crew: who judges, a policy each, and the answer is the same.
 
     Raises UsageError for a log that can't be read as decisions with propensities, and for policies whose choices it does
     not tell.
     """
-    chosen = named(asked.estimators)
+    named(asked.estimators)
     log = read_log(store, run, asked.settled_days)
     scenario = None if log.scenario is None else stored_scenario(run, asked.sets)
     if scenario is None and asked.sets:
         raise UsageError("--set: an imported log has no scenario to change; leave it out")
-    estimates: list[Estimate] = []
-    moved: dict[str, dict[str, Floats]] = {}
-    model: Floats | None = None
-    bars: list[Bar] = []
-    for policy in asked.policies:
-        on_step(f"judging {policy}")
-        judge = Judge(log.steps(_target(log, run, policy, scenario)), log.slopes, model)
-        model = judge.model
-        bars += overlap(policy, judge.steps)
-        told = estimated(judge, policy, chosen, checks_of(judge, log.signal))
-        estimates += [one for one, _ in told]
-        moved[policy] = {one.estimator: influence for one, influence in told if not one.refused}
+    model = Judge(log.steps(np.zeros((len(log.logged.action), len(log.logged.triples) + 1))), log.slopes).model
+    found = _all_judged(_Judging(log, run.policy, scenario, asked.estimators, model), asked.policies, crew, on_step)
+    estimates = [one for judged in found for one in judged.estimates]
+    moved = {policy: judged.moved for policy, judged in zip(asked.policies, found, strict=True)}
     by, ranking = _ranked(log, asked.policies, estimates, moved)
     first = log.logged.second[log.logged.begins[:-1]]
     return Answers(
         run.run_id, len(first), len(log.logged.action), float(log.logged.reward_usd.sum()) / len(first),
-        int((first > log.end_s - YOUNG_DAYS * 86_400).sum()), estimates, by, ranking, bars,
+        int((first > log.end_s - YOUNG_DAYS * 86_400).sum()), estimates, by, ranking,
+        [bar for judged in found for bar in judged.bars],
     )
 
 
-def _target(log: RunLog, run: RunRecord, policy: str, scenario: Scenario | None) -> Floats:
-    return chances(log, run.policy if policy == LOGGED else policy, scenario)
+def _all_judged(judging: _Judging, policies: tuple[str, ...], crew: Crew, on_step: OnStep) -> list[_Judged]:
+    found = []
+    with Hands(crew) as hands:
+        told = iter(hands.each(judging, policies))
+        for policy in policies:
+            on_step(f"judging {policy}")
+            found.append(next(told))
+    return found
 
 
 def _ranked(

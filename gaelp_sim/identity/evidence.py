@@ -30,6 +30,11 @@ class Sightings:
     place: Ints
     """Code of the coarse place, NONE where it is not told"""
 
+    @staticmethod
+    def together(parts: list[Sightings]) -> Sightings:
+        """Several of the same aliases as one."""
+        return Sightings(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Sightings)))
+
 
 @dataclass(frozen=True)
 class Aliases:
@@ -102,3 +107,18 @@ class Evidence:
             self.hours + hours, self.addresses.plus(Tally.of(seen.alias, seen.address)),
             self.places.plus(Tally.of(seen.alias, seen.place)),
         )
+
+
+def beside(parts: list[Evidence]) -> Evidence:
+    """Evidence of aliases that were looked at apart as that of all, numbered on from part to part."""
+    edges = np.cumsum([0, *(len(part.hours) for part in parts)])
+    addresses, places = ([getattr(part, name) for part in parts] for name in ("addresses", "places"))
+    return Evidence(np.concatenate([part.hours for part in parts]), _beside(addresses, edges), _beside(places, edges))
+
+
+def _beside(tallies: list[Tally], edges: Ints) -> Tally:
+    alias = [tally.alias + first for tally, first in zip(tallies, edges[:-1].tolist(), strict=True)]
+    return Tally(
+        np.concatenate(alias), np.concatenate([tally.code for tally in tallies]),
+        np.concatenate([tally.count for tally in tallies]),
+    )

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-import torch
 
 from gaelp_sim.events import US, Column, Ints
 from gaelp_sim.learn.journeys import Kept
 from gaelp_sim.learn.network import JourneyNet
 from gaelp_sim.learn.policy import LearnedPolicy
 from gaelp_sim.learn.teaching import WORLDS_TOGETHER, Teacher
+from gaelp_sim.learn.threads import one_thread
 from gaelp_sim.observe.memory import SLOTS
 from gaelp_sim.planning.bidders import Believer, Clairvoyant, clairvoyant, observable_planner
 from gaelp_sim.population.people import People
@@ -109,20 +107,9 @@ def _ordered(columns: Kept, order: Ints) -> Kept:
     return {name: column[order] for name, column in columns.items()}
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """The network gives the same bits in every process; and rounds are small: a second thread waits more than it works."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def _lived(room: Classroom, net: JourneyNet, seed: int, conduct: Conduct, worlds: range) -> tuple[Kept, Kept]:
     """Decisions and sales of some of the worlds; users are numbered as among all of them."""
-    with _one_thread():
+    with one_thread():
         return _lived_here(room, net, seed, conduct, worlds)
 
 

@@ -55,6 +55,10 @@ class Hands:
             worker.kill()  # nobody waits any more for what it is at
         self.close()
 
+    def at_home(self, items: int) -> bool:
+        """Whether so many items are worked out in this very process, one after the other."""
+        return not self.crew.ray and min(self.crew.processes, items) <= 1
+
     def each(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
         """The function of every item, in the order of the items and as they are done, wherever they were worked out.
 
@@ -65,7 +69,7 @@ class Hands:
             from gaelp_sim.world.ray_actors import each_on_ray
 
             return each_on_ray(self.crew, function, items)
-        if min(self.crew.processes, len(items)) <= 1:
+        if self.at_home(len(items)):
             return map(function, items)
         return self._by_processes(function, items)
 

@@ -20,6 +20,7 @@ from gaelp_sim.store import Store, row_hash
 from gaelp_sim.world.crew import ALONE, Crew, Hands, each
 from gaelp_sim.world.request import OnProgress, RunRequest, ignore
 from gaelp_sim.world.simulate import run
+from tests.nodes.analyses import said, simulated, small_pieces
 from tests.nodes.raylets import Raylets, raylets
 
 CELLS = ("quickstart", ("population.people=400", "cells=4", "days=12", "us.budget.usd_day=6", "rivals_learn=true"))
@@ -144,6 +145,16 @@ def _refused(number: int) -> int:
     if number < 0:
         raise UsageError("minus one")
     return number
+
+
+def test_analyses_there_say_the_same(
+    cluster: Raylets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Printed figures and stored rows, to the last bit."""
+    stored = simulated(tmp_path, "worlds")
+    alone = said(stored, tmp_path / "alone", ALONE)
+    small_pieces(monkeypatch)
+    assert said(stored, tmp_path / "away", Crew(ray=cluster.address)) == alone
 
 
 def test_more_workers_than_cores(cluster: Raylets, tmp_path: Path) -> None:
