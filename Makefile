@@ -41,7 +41,8 @@ oracles: $(ORACLES)/stamp
 
 # RLlib pins an older Gymnasium, too.
 rllib: $(RLLIB)/stamp
-	$(RLLIB)/bin/python -m pytest -p no:cacheprovider tests/unit/env/test_rllib.py
+	$(RLLIB)/bin/python -m pytest -p no:cacheprovider tests/unit/env/test_rllib.py \
+		tests/docs/test_interoperability.py -k 'rllib or tree'
 
 # An S3 server in a thread, and the tools that read a lake by themselves; s3fs and moto agree on few versions of botocore.
 s3: $(S3)/stamp

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 for package in ("pyarrow", "duckdb", "s3fs", "boto3", "moto"):
-    pytest.importorskip(package)
+    pytest.importorskip(package, reason=f"{package} is not installed; next: make s3")
 
 from gaelp_sim.errors import StoreIOError  # noqa: E402 - only where its packages are
 from gaelp_sim.scenario.loading import load_scenario  # noqa: E402
