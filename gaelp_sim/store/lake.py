@@ -25,6 +25,7 @@ from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_DAY
 INSTALL = "next: pip install 'gaelp-sim[lake]'"
 _GO_ON = "nothing that was committed is lost; next: check the lake, then gaelp resume"
 _LOOK = "next: check the lake's address and the credentials in your environment, then try again"
+_LOOK_HERE = "next: check the disk, and the rights on the lake's folder"
 FILE_ORDER = {
     "touchpoint": ("person_id", "occurred_s", "touch_slot"),
     "decision": ("person_id", "occurred_s"),
@@ -239,7 +240,7 @@ def _fetched(place: str, part: Part, fetch: Callable[[str], bytes]) -> bytes:
     except FileNotFoundError as missing:
         raise CorruptStoreError(f"{place}: {part.path} is missing; next: restore a copy, or run it anew") from missing
     except Exception as error:
-        raise _told(place, part.path, error, _LOOK) from error
+        raise _told(place, part.path, error, _LOOK if "://" in place else _LOOK_HERE) from error
 
 
 def remove_run(place: str, run_id: str) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 BUCKET = "bucket"
 WAYS = ("refused", "answer lost", "late", "cut off")
+NO_LIMIT = 1_000_000
 LATE_S = 1.5
 """Longer than a client in these tests waits for an answer"""
 _ERROR = b"<Error><Code>InternalError</Code><Message>We encountered an internal error</Message></Error>"
@@ -21,15 +22,23 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Door:
-    """What stands before moto's application: while `left` is above 0, a `share` of the puts of Parquet files fails."""
+    """What stands before moto's application: of the puts of parts a `share` fails while any are `left` to fail.
+
+    Parts are read `gets_left` times more, then no more.
+    """
 
     def __init__(self, within: Application) -> None:
         self.within, self.left, self.share = within, 0, 0.8
         self.met: Counter[str] = Counter()
+        self.gets_left = NO_LIMIT
         self._rng, self._lock = np.random.default_rng(1), threading.Lock()
 
     def __call__(self, asked: dict[str, Any], answer: Callable[..., Any]) -> Iterable[bytes]:
         """A request, as WSGI has it."""
+        if asked["REQUEST_METHOD"] == "GET" and asked["PATH_INFO"].endswith(".parquet"):
+            self.gets_left -= 1
+            if self.gets_left < 0:
+                return _failed(answer)
         way = self._way(asked)
         if way == "refused":
             asked["wsgi.input"].read(int(asked.get("CONTENT_LENGTH") or 0))

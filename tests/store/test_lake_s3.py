@@ -24,7 +24,7 @@ from gaelp_sim.store.lake_reader import parts_of  # noqa: E402
 from gaelp_sim.world.request import RunRequest  # noqa: E402
 from gaelp_sim.world.simulate import resume, run  # noqa: E402
 from tests.crash.children import GAELP  # noqa: E402
-from tests.store.s3 import BUCKET, WAYS, Door, credentials, keys, make_bucket, s3_server  # noqa: E402
+from tests.store.s3 import BUCKET, NO_LIMIT, WAYS, Door, credentials, keys, make_bucket, s3_server  # noqa: E402
 
 LAKE = f"s3://{BUCKET}/lake"
 NOBODY = "http://127.0.0.1:9"
@@ -65,7 +65,7 @@ def served(server: tuple[str, Door], tmp_path: Path) -> Served:
     """The server with an empty bucket, and an empty folder."""
     url, door = server
     make_bucket(url)
-    door.left, door.share = 0, 0.8
+    door.left, door.share, door.gets_left = 0, 0.8, NO_LIMIT
     door.met.clear()
     return Served(url, door, tmp_path)
 
@@ -175,3 +175,14 @@ def test_a_store_that_goes_away_later_is_one_line(served: Served) -> None:
     make_bucket(served.url)
     assert "is missing" in served.gaelp("query", "funnel", code=76)
     served.gaelp("runs", "delete", "@last", "--yes")
+
+
+@pytest.mark.parametrize("gets", [0, 1, 2, 3])
+def test_a_store_that_goes_away_amid_a_query_is_one_line(served: Served, gets: int) -> None:
+    """Whichever of the query's reads fails first."""
+    served.gaelp("run", "short", "--days", "3", "--lake", LAKE)
+    asked = ("query", "SELECT COUNT(*) AS n, SUM(propensity) AS s FROM decisions", "--timeout", "60")
+    whole = served.gaelp(*asked)
+    served.door.gets_left = gets
+    line = served.gaelp(*asked, code=IO_FAILED)
+    assert "internal error; next: " in line and "store_" not in line and whole
