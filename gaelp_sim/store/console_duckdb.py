@@ -43,7 +43,7 @@ FUNCTIONS = frozenset(
 )
 _FROM = frozenset({"BASE_TABLE", "SUBQUERY", "JOIN", "EMPTY", "EXPRESSION_LIST"})
 _ROWS_FETCHED = 200
-_PART_AWAY = re.compile(r"reading the stream registered as .* failed: (?:IOError|OSError): (.*?)\.? Detail: Python exception")
+_PART_AWAY = re.compile(r"the stream registered as .* failed: (?:IOError|OSError): (.*?)\.? Detail: Python")
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
