@@ -9,8 +9,10 @@ DECLARED := pyproject.toml constraints.txt
 WORKERS ?= 2
 OFFLINE := .venv-offline
 ORACLES := .venv-oracles
+RLLIB := .venv-rllib
+S3 := .venv-s3
 
-.PHONY: run install test docs offline oracles lint bench crash hashes nodes campaigns look chromium postgres clean
+.PHONY: run install test docs offline oracles rllib s3 lint bench crash hashes nodes campaigns look chromium postgres clean
 
 run: $(VENV)/core.stamp
 	$(BIN)/gaelp run scenarios/parental_controls.yaml
@@ -36,6 +38,15 @@ offline: $(OFFLINE)/stamp
 # Tools of off-policy evaluation: they load what we export, and their estimates are what ours are held against.
 oracles: $(ORACLES)/stamp
 	$(ORACLES)/bin/python -m pytest -p no:cacheprovider tests/unit/learn/test_array_tools.py tests/unit/evaluate/test_oracles.py
+
+# RLlib pins an older Gymnasium, too.
+rllib: $(RLLIB)/stamp
+	$(RLLIB)/bin/python -m pytest -p no:cacheprovider tests/unit/env/test_rllib.py \
+		tests/docs/test_interoperability.py -k 'rllib or tree'
+
+# An S3 server in a thread, and the tools that read a lake by themselves; s3fs and moto agree on few versions of botocore.
+s3: $(S3)/stamp
+	$(S3)/bin/python -m pytest -p no:cacheprovider tests/store/test_lake_s3.py tests/docs/test_lake_page.py
 
 lint: $(VENV)/lint.stamp
 	$(BIN)/ruff check .
@@ -125,6 +136,19 @@ $(ORACLES)/stamp: pyproject.toml constraints-oracles.txt
 		-e '.[learn,logs,offline]' pytest pandas matplotlib seaborn pytorch-revgrad minari
 	$(ORACLES)/bin/python -m pip --disable-pip-version-check --no-input install -q -c constraints-oracles.txt \
 		--no-deps --ignore-requires-python obp scope-rl
+	@touch $@
+
+$(RLLIB)/stamp: pyproject.toml constraints-rllib.txt
+	$(PYTHON) -m venv $(RLLIB)
+	$(RLLIB)/bin/python -m pip --disable-pip-version-check --no-input install -q -c constraints-rllib.txt \
+		-e '.[env,marl,learn]' pytest 'ray[rllib]'
+	@touch $@
+
+# moto without its extras: they build a parser from source, which what we ask of S3 does not need.
+$(S3)/stamp: pyproject.toml constraints-s3.txt
+	$(PYTHON) -m venv $(S3)
+	$(S3)/bin/python -m pip --disable-pip-version-check --no-input install -q -c constraints-s3.txt \
+		-e '.[lake]' pytest s3fs boto3 moto py-partiql-parser flask flask-cors polars
 	@touch $@
 
 $(VENV)/lint.stamp: $(DECLARED) | $(BIN)/pip

@@ -167,7 +167,9 @@ def _views(dialect: str, sql: str, as_of_s: int | None) -> dict[str, str]:
 
 def _ask(request: dict[str, Any]) -> dict[str, Any]:
     deadline = time.monotonic() + request["timeout_s"] + GRACE_S
-    environment = {name: value for name, value in os.environ.items() if name.startswith(("PG", "HOME", "SYSTEMROOT"))}
+    # A lake's credentials come from the environment, under names that its kind of store knows.
+    known = ("PG", "HOME", "SYSTEMROOT") if request["dialect"] != "duckdb" else ("",)
+    environment = {name: value for name, value in os.environ.items() if name.startswith(known)}
     # One malloc arena: each further one would take 64 MB of the address space that the limit counts.
     child = subprocess.Popen(
         [sys.executable, "-I", "-S", _CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE,

@@ -109,3 +109,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    sys.stdout.flush()
+    os._exit(0)  # the answer is out: threads that still read a lake would abort an orderly end

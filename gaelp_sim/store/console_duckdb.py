@@ -9,6 +9,7 @@ is limited twice, and at the deadline it is interrupted, else killed by the pare
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ FUNCTIONS = frozenset(
 )
 _FROM = frozenset({"BASE_TABLE", "SUBQUERY", "JOIN", "EMPTY", "EXPRESSION_LIST"})
 _ROWS_FETCHED = 200
+_PART_AWAY = re.compile(r"the stream registered as .* failed: (?:IOError|OSError): (.*?)\.? Detail: Python")
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
@@ -137,4 +139,8 @@ def _failure(error: Exception, schema: str) -> QueryRefused:
         return QueryRefused("memory")
     if isinstance(error, duckdb.IOException):
         return QueryRefused("io", text)
+    away = _PART_AWAY.search(" ".join(str(error).split()))
+    if away:
+        told = f"a part of the lake could not be read: {away[1]}; next: gaelp db verify, which names what is wrong with it"
+        return QueryRefused("told", told, error="StoreIOError")
     return QueryRefused("sql", text.partition(": ")[2] or text)

@@ -11,18 +11,21 @@ import hashlib
 import io
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gaelp_sim.errors import CorruptStoreError, StoreIOError, StoreWriteError, UsageError
+from gaelp_sim.errors import CorruptStoreError, GaelpError, StoreIOError, StoreWriteError, UsageError
 from gaelp_sim.store.columns import Rows
 from gaelp_sim.store.layout import LAYOUTS, ColumnKind
 from gaelp_sim.units import HOURS_PER_DAY, SECONDS_PER_DAY
 
 INSTALL = "next: pip install 'gaelp-sim[lake]'"
+_GO_ON = "nothing that was committed is lost; next: check the lake, then gaelp resume"
+_LOOK = "next: check the lake's address and the credentials in your environment, then try again"
+_LOOK_HERE = "next: check the disk, and the rights on the lake's folder"
 FILE_ORDER = {
     "touchpoint": ("person_id", "occurred_s", "touch_slot"),
     "decision": ("person_id", "occurred_s"),
@@ -66,7 +69,28 @@ def checked_place(place: str) -> str:
             os.makedirs(lake.root, exist_ok=True)
         except OSError as error:
             raise StoreWriteError(f"{place}: {error.strerror or error}; next: name a folder that can be written") from error
+    check_lake(place)
     return place.rstrip("/")
+
+
+def check_clearable(place: str) -> None:
+    """Whether a lake's files can be removed, or its bucket is gone with them; raises StoreWriteError, in one line."""
+    try:
+        check_lake(place)
+    except StoreWriteError as refusal:
+        if not isinstance(refusal.__cause__, FileNotFoundError):
+            raise
+
+
+def check_lake(place: str) -> None:
+    """Whether an object store can be reached, and may be written and cleared; raises StoreWriteError, in one line."""
+    lake = lake_at(place)
+    if isinstance(lake, Folder):
+        return
+    try:
+        lake.try_out()
+    except Exception as error:
+        raise StoreWriteError(f"{place}: {_line(error)}; {_LOOK}") from error
 
 
 def _pyarrow() -> Any:
@@ -134,6 +158,12 @@ class ObjectStore:
             raise UsageError(f"--lake {url}: {unknown}; next: a folder, or a URL that fsspec knows") from unknown
         self.root = self.root.rstrip("/")
 
+    def try_out(self) -> None:
+        """Write an object and take it away again; raises what the store says against it."""
+        name = f"{self.root}/.trial-{os.urandom(8).hex()}"
+        self.files.pipe_file(name, b"gaelp-sim")
+        self.files.rm_file(name)
+
     def put(self, path: str, content: bytes) -> None:
         """Make `path` hold `content`; raises OSError."""
         self.files.pipe_file(f"{self.root}/{path}", content)
@@ -141,6 +171,11 @@ class ObjectStore:
     def get(self, path: str) -> bytes:
         """The content of `path`; raises OSError."""
         content: bytes = self.files.cat_file(f"{self.root}/{path}")
+        return content
+
+    def begin_of(self, path: str) -> bytes:
+        """The first bytes of `path`; raises OSError."""
+        content: bytes = self.files.cat_file(f"{self.root}/{path}", start=0, end=4)
         return content
 
     def remove(self, folder: str) -> None:
@@ -176,7 +211,10 @@ def write_parts(writing: Writing, rows: Rows) -> list[Part]:
         piece = rows.take(at[_file_order(rows, at)])
         path = part_path(rows.layout.name, writing.run_id, (world, cell, day), writing.hour)
         content = encoded(piece)
-        _guarded(writing.place, path, lambda path=path, content=content: lake.put(path, content))  # type: ignore[misc]
+        try:
+            lake.put(path, content)
+        except Exception as error:
+            raise _told(writing.place, path, error, _GO_ON) from error
         parts.append(Part(rows.layout.name, world, cell, day, writing.hour, path, piece.count, len(content),
                           hashlib.sha256(content).digest()))
     return parts
@@ -190,16 +228,19 @@ def part_path(table: str, run_id: str, where: tuple[int, int, int], hour: int) -
 
 def read_part(place: str, part: Part) -> bytes:
     """A part's content, held against the catalogue; raises CorruptStoreError, StoreIOError."""
-    lake = lake_at(place)
-    try:
-        content: bytes = lake.get(part.path)
-    except FileNotFoundError as missing:
-        raise CorruptStoreError(f"{place}: {part.path} is missing; next: restore a copy, or run it anew") from missing
-    except Exception as error:
-        raise _told(place, part.path, error) from error
+    content = _fetched(place, part, lake_at(place).get)
     if hashlib.sha256(content).digest() != part.sha256:
         raise CorruptStoreError(f"{place}: {part.path} was changed; next: restore a copy, or run it anew")
     return content
+
+
+def _fetched(place: str, part: Part, fetch: Callable[[str], bytes]) -> bytes:
+    try:
+        return fetch(part.path)
+    except FileNotFoundError as missing:
+        raise CorruptStoreError(f"{place}: {part.path} is missing; next: restore a copy, or run it anew") from missing
+    except Exception as error:
+        raise _told(place, part.path, error, _LOOK if "://" in place else _LOOK_HERE) from error
 
 
 def remove_run(place: str, run_id: str) -> None:
@@ -207,22 +248,44 @@ def remove_run(place: str, run_id: str) -> None:
     lake = lake_at(place)
     for table in FILE_ORDER:
         folder = f"{table}/run={run_id}"
-        _guarded(place, folder, lambda folder=folder: lake.remove(folder))  # type: ignore[misc]
+        try:
+            lake.remove(folder)
+        except Exception as error:
+            gone = f"run {run_id} is deleted, but not its files; next: remove {place}/*/run={run_id} with another tool"
+            raise _told(place, folder, error, gone) from error
 
 
-def _guarded(place: str, path: str, act: Callable[[], Any]) -> Any:
-    """What `act` gives, its failure told in one line: object stores raise errors of their own kinds."""
+def opened(place: str, parts: Sequence[Part]) -> Any:
+    """Parts of an object store as a dataset of Arrow; raises CorruptStoreError, StoreIOError."""
+    import pyarrow.dataset
+
+    lake = lake_at(place)
+    assert isinstance(lake, ObjectStore)
+    _fetched(place, parts[0], lake.begin_of)  # a store that is away says so here at once, and in its own words
     try:
-        return act()
+        files = [f"{lake.root}/{part.path}" for part in parts]
+        return pyarrow.dataset.dataset(files, filesystem=lake.files, format="parquet")
     except Exception as error:
-        raise _told(place, path, error) from error
+        raise _unreadable(place, parts, error) from error
 
 
-def _told(place: str, path: str, error: Exception) -> StoreIOError:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return StoreIOError(
-        f"{place}: {path}: {text}; nothing that was committed is lost; next: check the lake, then gaelp resume"
-    )
+def _unreadable(place: str, parts: Sequence[Part], error: Exception) -> GaelpError:
+    """What to tell where parts could not be opened: what is wrong with the first that can't be read, else the error."""
+    for part in parts:
+        try:
+            read_part(place, part)
+        except GaelpError as found:
+            return found
+    return _told(place, "its parts", error, _LOOK)
+
+
+def _told(place: str, path: str, error: Exception, next_step: str) -> StoreIOError:
+    """A failure in one line: object stores raise errors of their own kinds."""
+    return StoreIOError(f"{place}: {path}: {_line(error)}; {next_step}")
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _groups(writing: Writing, rows: Rows) -> Iterator[tuple[tuple[int, int, int], np.ndarray]]:

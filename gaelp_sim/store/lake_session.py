@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gaelp_sim.errors import StoreWriteError
-from gaelp_sim.store.lake import INSTALL, ObjectStore, arrow_type, lake_at
+from gaelp_sim.store.lake import INSTALL, ObjectStore, Part, arrow_type, lake_at, opened
 from gaelp_sim.store.lake_reader import lake_of, parts_of
 from gaelp_sim.store.layout import LAYOUTS, MAILBOX, MAILBOX_VALUES, RUN_VALUES, Column, ColumnKind, TableLayout
 from gaelp_sim.store.reader import Selection, read_parts
@@ -37,7 +37,7 @@ _RUN = (Column("run_key", ColumnKind.INT), *RUN_VALUES)
 def open_session(link: Link, run_keys: Sequence[int], tables: Iterable[str]) -> tuple[Any, str]:
     """A DuckDB connection over `tables` of the runs, and the schema (a name not to be guessed) in which they stand.
 
-    Raises StoreWriteError without DuckDB.
+    Raises StoreWriteError without DuckDB; StoreIOError, CorruptStoreError where parts can't be read.
     """
     try:
         import duckdb
@@ -105,22 +105,19 @@ def _sources(session: Any, schema: str, link: Link, run_key: int, layout: TableL
         if _carry_over(session, name, link, run_key, layout):
             yield f"SELECT CAST({run_key:d} AS INTEGER) AS run_key, {columns} FROM {name}"
         return
-    paths = [part.path for part in parts_of(link, run_key, layout.name)]
-    if paths:
-        source = _parquet(session, f"parts_{schema}_{layout.name}_{run_key}", place, paths)
+    parts = parts_of(link, run_key, layout.name)
+    if parts:
+        source = _parquet(session, f"parts_{schema}_{layout.name}_{run_key}", place, parts)
         yield f"SELECT CAST({run_key:d} AS INTEGER) AS run_key, {columns} FROM {source}"
 
 
-def _parquet(session: Any, name: str, place: str, paths: list[str]) -> str:
+def _parquet(session: Any, name: str, place: str, parts: Sequence[Part]) -> str:
     lake = lake_at(place)
     if not isinstance(lake, ObjectStore):
-        listed = ", ".join(_quoted(os.path.join(lake.root, path)) for path in paths)
+        listed = ", ".join(_quoted(os.path.join(lake.root, part.path)) for part in parts)
         return f"read_parquet([{listed}], hive_partitioning = false)"
-    import pyarrow.dataset
-
     # DuckDB itself reaches no network here: Arrow reads, DuckDB asks it for the columns and rows that a query needs
-    files = [f"{lake.root}/{path}" for path in paths]
-    session.register(name, pyarrow.dataset.dataset(files, filesystem=lake.files, format="parquet"))
+    session.register(name, opened(place, parts))
     return name
 
 

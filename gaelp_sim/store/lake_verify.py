@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gaelp_sim.errors import GaelpError
+from gaelp_sim.errors import CorruptStoreError
 from gaelp_sim.store.engines import Link
 from gaelp_sim.store.lake import read_part
 from gaelp_sim.store.lake_reader import parts_of
@@ -17,12 +17,12 @@ Finding = tuple[str, bool, str]
 
 
 def parts_stand(link: Link, run: RunRecord) -> Finding:
-    """Every part that the catalogue names is there, unchanged."""
+    """Every part that the catalogue names is there, unchanged; raises StoreIOError where that can't be told."""
     parts = parts_of(link, run.run_key)
     for part in parts:
         try:
             read_part(run.lake, part)
-        except GaelpError as error:
+        except CorruptStoreError as error:
             return ("parts of the lake", False, str(error))
     return ("parts of the lake", True, f"{len(parts)} parts, {sum(part.size for part in parts)} bytes")
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from gaelp_sim.store import lifecycle, schema, writer
 from gaelp_sim.store.engines import Database, connect
-from gaelp_sim.store.lake import remove_run
+from gaelp_sim.store.lake import check_clearable, remove_run
 from gaelp_sim.store.reader import ColumnValues, Selection, read_in_parts, read_paths, read_table
 from gaelp_sim.store.records import RUNNING, Batch, Checkpoint, RunRecord
 
@@ -127,7 +127,9 @@ class Store:
             return lifecycle.all_runs(link)
 
     def delete_run(self, run: RunRecord) -> None:
-        """Remove a run and its rows; raises UsageError when a child continues it."""
+        """Remove a run and its rows; raises UsageError when a child continues it, store errors where its lake is away."""
+        if run.lake:
+            check_clearable(run.lake)
         with self.database.writing() as link:
             lifecycle.delete(link, run, self.url)
         if run.lake:  # after the catalogue: it must never name a part that is gone

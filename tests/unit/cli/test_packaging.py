@@ -51,7 +51,7 @@ def test_every_dependency_is_pinned() -> None:
 def test_no_registry_is_named() -> None:
     """Where packages come from is the user's choice: no file that installs names a registry."""
     names = ("pyproject.toml", "constraints.txt", "constraints-offline.txt", "constraints-oracles.txt",
-             "Makefile", ".ci/run")
+             "constraints-rllib.txt", "constraints-s3.txt", "Makefile", ".ci/run")
     texts = {name: (ROOT / name).read_text(encoding="utf-8") for name in names}
     assert [name for name, text in texts.items() if ADDRESSES.search(text)] == []
     assert all(ADDRESSES.search(told) for told in ("pip install --index-url X y", "name @ https://example/x.whl"))
