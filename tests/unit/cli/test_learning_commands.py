@@ -47,7 +47,7 @@ def test_learn_from_a_stored_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert told["folder"] == "copy" and told["log_likelihood"] < 0 < told["agreement"]
     assert exit_code(["run", "short", "--policy", "checkpoint:copy/best", "--days", "2", *SMALL]) == 0
     for words, why in (
-        ([*clone], "needs --from RUN"), ([*clone, "--from", "@last"], "holds a checkpoint already"),
+        ([*clone], "needs --from RUN"), ([*clone, "--from", "@last"], "holds a checkpoint of something else"),
         (["train", "short", "--out", "x", "--from", "@last"], "leave out --from"),
         (["train", "parental_controls", "--algo", "clone", "--out", "x", "--from", "@last"], "name the scenario"),
         ([*clone, "--from", "nowhere"], "no run 'nowhere'"),
