@@ -16,7 +16,7 @@ from gaelp_sim.world.executors import executor_of
 from gaelp_sim.world.shard import Task
 from gaelp_sim.world.stack import Place
 
-DAYS, ACTORS = 3, 2
+DAYS, ACTORS = 10, 2
 BARRIER_DAYS, BARRIER_PEOPLE = 10, 400
 
 
