@@ -52,7 +52,8 @@ class Child:
         self._news = threading.Condition()
         self.process = subprocess.Popen(
             [*self.prefix, str(GAELP), *self.arguments], cwd=self.folder, env=os.environ | self.environment, text=True,
-            start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            start_new_session=True, preexec_fn=_hears_ctrl_c,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -115,6 +116,11 @@ class Child:
         for pid in left:
             os.kill(pid, signal.SIGKILL)
         return left
+
+
+def _hears_ctrl_c() -> None:
+    """A shell starts what it puts into the background deaf to Ctrl-C, and that is inherited: not by our child."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def gaelp(*arguments: str, folder: Path, prefix: tuple[str, ...] = (), **environment: str) -> Ended:
